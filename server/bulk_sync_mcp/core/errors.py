@@ -26,30 +26,106 @@ class ErrorCode:
 
 
 _ROWS = (
-    ErrorCode("invalid_arguments", "An argument is missing, unknown or has a wrong value.", "Correct the named argument."),
-    ErrorCode("not_configured", "No backend can be used: no credential, and no local service.", "Set a key or install the extra `local`."),
-    ErrorCode("bad_request", "The backend refused the request as invalid (400, 422).", "Correct what its message names."),
+    ErrorCode(
+        "invalid_arguments",
+        "An argument is missing, unknown or has a wrong value.",
+        "Correct the named argument.",
+    ),
+    ErrorCode(
+        "not_configured",
+        "No backend can be used: no credential, and no local service.",
+        "Set a key or install the extra `local`.",
+    ),
+    ErrorCode(
+        "bad_request",
+        "The backend refused the request as invalid (400, 422).",
+        "Correct what its message names.",
+    ),
     ErrorCode("unauthorized", "The backend does not accept the credential (401).", "A person must set a valid key."),
     ErrorCode("forbidden", "The credential may not do this (403).", "Use a credential that may."),
-    ErrorCode("not_found", "There is no such thing, or the credential cannot see it (404).", "List what exists and use an id from there."),
+    ErrorCode(
+        "not_found",
+        "There is no such thing, or the credential cannot see it (404).",
+        "List what exists and use an id from there.",
+    ),
     ErrorCode("conflict", "The backend refused because of what is going on (409).", "Read the state, then decide."),
-    ErrorCode("already_running", "An execution of this bulk sync is running; only one runs at a time.", "Wait for it or cancel it."),
+    ErrorCode(
+        "already_running",
+        "An execution of this bulk sync is running; only one runs at a time.",
+        "Wait for it or cancel it.",
+    ),
     ErrorCode("rate_limited", "The backend asks for fewer requests (429).", "Call again after the time named."),
-    ErrorCode("backend_error", "The backend failed to answer properly (5xx, or an answer that makes no sense).", "Read the state before trying again."),
-    ErrorCode("backend_unreachable", "No connection to the backend; nothing was sent.", "Check the address and the network."),
-    ErrorCode("outcome_unknown", "The connection was lost after the request was sent: it may or may not have been done.", "Read the state as the message says; do not repeat blindly."),
-    ErrorCode("unsupported_resync_mode", "The destination does not offer this resync mode.", "Choose one of the modes it offers."),
-    ErrorCode("unknown_state", "The configuration read from the backend has a value this server does not know, so the effect cannot be judged.", "Make the change where that value is understood."),
-    ErrorCode("denied", "Policy forbids this call; no confirmation can change that.", "An operator can change the policy."),
-    ErrorCode("confirmation_required", "Nothing has run: the call needs an explicit confirmation.", "Show the preview to the user; after a yes, repeat with the confirmation."),
-    ErrorCode("confirmation_declined", "The person asked said no, or closed the question.", "Do not ask again unless the user wishes it."),
-    ErrorCode("confirmation_invalid", "The confirmation is not one this server issued for exactly this call.", "Repeat the call without a confirmation for a new preview."),
-    ErrorCode("confirmation_used", "The confirmation has been used already; each works once.", "Repeat the call without a confirmation for a new preview."),
-    ErrorCode("confirmation_expired", "The confirmation is older than ten minutes.", "Repeat the call without a confirmation for a new preview."),
-    ErrorCode("plan_changed", "What the call would do has changed since it was confirmed; nothing has run.", "Repeat the call without a confirmation for a new preview."),
-    ErrorCode("mismatch", "What the backend started is not what was planned.", "Tell the user at once; cancel it if it is not wanted."),
+    ErrorCode(
+        "backend_error",
+        "The backend failed to answer properly (5xx, or an answer that makes no sense).",
+        "Read the state before trying again.",
+    ),
+    ErrorCode(
+        "backend_unreachable",
+        "No connection to the backend; nothing was sent.",
+        "Check the address and the network.",
+    ),
+    ErrorCode(
+        "outcome_unknown",
+        "The connection was lost after the request was sent: it may or may not have been done.",
+        "Read the state as the message says; do not repeat blindly.",
+    ),
+    ErrorCode(
+        "unsupported_resync_mode",
+        "The destination does not offer this resync mode.",
+        "Choose one of the modes it offers.",
+    ),
+    ErrorCode(
+        "unknown_state",
+        "The configuration read from the backend has a value this server does not know, so the effect cannot be judged.",
+        "Make the change where that value is understood.",
+    ),
+    ErrorCode(
+        "denied",
+        "Policy forbids this call; no confirmation can change that.",
+        "An operator can change the policy.",
+    ),
+    ErrorCode(
+        "confirmation_required",
+        "Nothing has run: the call needs an explicit confirmation.",
+        "Show the preview to the user; after a yes, repeat with the confirmation.",
+    ),
+    ErrorCode(
+        "confirmation_declined",
+        "The person asked said no, or closed the question.",
+        "Do not ask again unless the user wishes it.",
+    ),
+    ErrorCode(
+        "confirmation_invalid",
+        "The confirmation is not one this server issued for exactly this call.",
+        "Repeat the call without a confirmation for a new preview.",
+    ),
+    ErrorCode(
+        "confirmation_used",
+        "The confirmation has been used already; each works once.",
+        "Repeat the call without a confirmation for a new preview.",
+    ),
+    ErrorCode(
+        "confirmation_expired",
+        "The confirmation is older than ten minutes.",
+        "Repeat the call without a confirmation for a new preview.",
+    ),
+    ErrorCode(
+        "plan_changed",
+        "What the call would do has changed since it was confirmed; nothing has run.",
+        "Repeat the call without a confirmation for a new preview.",
+    ),
+    ErrorCode(
+        "mismatch",
+        "What the backend started is not what was planned.",
+        "Tell the user at once; cancel it if it is not wanted.",
+    ),
     ErrorCode("busy", "Another call that changes this bulk sync is being made right now.", "Call again in a moment."),
-    ErrorCode("internal", "A fault in this server; details are in its log.", "Report it; read the state before trying again."),
+    ErrorCode(
+        "internal",
+        "A fault in this server; details are in its log.",
+        "Report it; read the state before trying again.",
+    ),
 )
 CATALOGUE: Mapping[str, ErrorCode] = {row.code: row for row in _ROWS}
 

@@ -1,0 +1,58 @@
+"""The command line: flags and sub-commands, nothing else."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+COMMANDS = {
+    "serve": "serve MCP (the default without a command)",
+    "demo": "run the whole story on real tables: sync, merge, block, confirm",
+    "call": "make one tool call and print the result",
+    "tools": "list the tools",
+    "doctor": "say which backend and credential are used, and what is wrong",
+    "local": "serve the local service's REST API on loopback",
+    "manifests": "write or check the tool manifests",
+}
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="configuration file (TOML)")
+    parser.add_argument("--workspace", type=Path, metavar="DIR", help="directory local connections work in")
+    parser.add_argument("--state-dir", type=Path, metavar="DIR", help="where approvals, audit and local state live")
+    parser.add_argument("--log-level", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; each command's module adds its own flags."""
+    top = argparse.ArgumentParser(
+        prog="bulk-sync-mcp", description="An MCP server that operates bulk syncs. Without a command it serves stdio."
+    )
+    top.add_argument("--version", action="store_true", help="print the version and end")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    for name, text in COMMANDS.items():
+        one = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        _common(one)
+        importlib.import_module(f"bulk_sync_mcp.commands.{name}").add_flags(one)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line. Returns the exit status: 2 for a usage or settings error."""
+    from bulk_sync_mcp.settings import SettingsError
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
+        given = ["serve", *given]
+    flags = parser().parse_args(given)
+    if flags.version:
+        from bulk_sync_mcp.composition import VERSION
+
+        print(VERSION)  # noqa: T201 - what was asked for
+        return 0
+    try:
+        return importlib.import_module(f"bulk_sync_mcp.commands.{flags.command}").run(flags)
+    except SettingsError as error:
+        sys.stderr.write(f"bulk-sync-mcp: {error}\n")
+        return 2

@@ -1,0 +1,65 @@
+"""`doctor`: which backend, which credential, which version; what is wrong and how to mend it."""
+
+import argparse
+import importlib.util
+import platform
+from typing import Any
+
+from bulk_sync_mcp.commands import settings_of
+
+
+def add_flags(_parser: argparse.ArgumentParser) -> None:
+    """`doctor` has no flags of its own."""
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Prints what it finds; 1 when calls would fail."""
+    import anyio
+
+    from bulk_sync_mcp.composition import LOCAL_LIBRARIES, VERSION, compose
+    from bulk_sync_mcp.core.errors import Failure
+    from bulk_sync_mcp.core.text import clean
+    from bulk_sync_mcp.models.merge import as_object
+
+    settings = settings_of(flags)
+    application = compose(settings)
+    missing = [name for name in LOCAL_LIBRARIES if importlib.util.find_spec(name) is None]
+    lines = [
+        f"version      bulk-sync-mcp {VERSION}, Python {platform.python_version()}",
+        f"backend      {'local service on this machine' if application.local else application.backend.origin}",
+        f"tools        {len(application.registry)}",
+        f"state        {settings.state_dir}",
+    ]
+    if application.local:
+        lines.append(f"workspace    {settings.workspace}")
+        lines.append("credential   none set; set POLYTOMIC_API_KEY to work on Polytomic")
+    else:
+        organization = settings.polytomic_organization_id
+        lines.append(f"credential   {f'Basic, organization {organization}' if organization else 'Bearer key'}")
+    lines.append(f"local extra  {'missing: ' + ', '.join(missing) if missing else 'installed'}")
+
+    async def identity() -> dict[str, Any]:
+        try:
+            return as_object((await application.api.get("/api/me")).data)
+        finally:
+            await application.api.aclose()
+
+    status = 0
+    try:
+        me = anyio.run(identity)
+    except Failure as failure:
+        lines += [f"PROBLEM      {failure.code}: {failure.message}", f"remedy       {failure.next}"]
+        status = 1
+    else:
+        kinds = [
+            name.removeprefix("is_")
+            for name in ("is_user", "is_organization", "is_partner", "is_system")
+            if me.get(name)
+        ]
+        who = me.get("email") or me.get("organization_name") or me.get("id") or "unnamed"
+        lines.append(f"identity     {clean(who)} ({', '.join(kinds) or 'kind not stated'})")
+        mode = as_object(me.get("credential")).get("mode")
+        if mode:
+            lines.append(f"restricted   {clean(mode)}")
+    print("\n".join(lines))  # noqa: T201 - what was asked for
+    return status

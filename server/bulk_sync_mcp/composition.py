@@ -1,0 +1,246 @@
+"""The only place that wires objects together and picks a backend.
+
+Nothing here reads or writes before the first call: a client may start the server just to list its tools.
+"""
+
+import getpass
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from bulk_sync_mcp import operations
+from bulk_sync_mcp.api.backend import Backend, basic, bearer
+from bulk_sync_mcp.core.context import Answer, Caller, Context, utc_now
+from bulk_sync_mcp.core.errors import Failure
+from bulk_sync_mcp.core.operation import AnyOperation, Input, Registry, discover
+from bulk_sync_mcp.core.pipeline import Admission, Admit, Pipeline, confirmation_of
+from bulk_sync_mcp.guard.approval import SqliteApprovalStore
+from bulk_sync_mcp.guard.consent import Gate, Request
+from bulk_sync_mcp.guard.locks import Locks
+from bulk_sync_mcp.instructions import instructions
+from bulk_sync_mcp.observe.audit import AuditLog
+from bulk_sync_mcp.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from bulk_sync_mcp.api.client import ApiClient
+
+VERSION = importlib.metadata.version("bulk-sync-mcp")
+LOCAL_LIBRARIES = ("duckdb", "pyarrow", "adbc_driver_sqlite")
+
+
+class LazyApi:
+    """The backend's API, made on first use, so that listing tools costs nothing of it."""
+
+    def __init__(self, make: "Callable[[], ApiClient]") -> None:
+        self._make = make
+        self._client: ApiClient | None = None
+
+    @property
+    def client(self) -> "ApiClient":
+        """The client, made when first asked for. Raises `Failure` `not_configured` when there is no backend."""
+        if self._client is None:
+            self._client = self._make()
+        return self._client
+
+    async def get(self, template: str, *, query: Mapping[str, object] | None = None, **path: str) -> Answer:
+        return await self.client.get(template, query=query, **path)
+
+    async def post(
+        self,
+        template: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        query: Mapping[str, object] | None = None,
+        **path: str,
+    ) -> Answer:
+        return await self.client.post(template, body=body, idempotency_key=idempotency_key, query=query, **path)
+
+    async def put(
+        self,
+        template: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, object] | None = None,
+        **path: str,
+    ) -> Answer:
+        return await self.client.put(template, body=body, query=query, **path)
+
+    async def patch(
+        self,
+        template: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, object] | None = None,
+        **path: str,
+    ) -> Answer:
+        return await self.client.patch(template, body=body, query=query, **path)
+
+    async def delete(self, template: str, *, query: Mapping[str, object] | None = None, **path: str) -> Answer:
+        return await self.client.delete(template, query=query, **path)
+
+    async def aclose(self) -> None:
+        """Closes the connections, if any were made."""
+        if self._client is not None:
+            await self._client.aclose()
+
+
+@dataclass(frozen=True)
+class Application:
+    """A server ready to serve: its operations, the pipeline they run through, and what it says of itself."""
+
+    settings: Settings
+    backend: Backend
+    registry: Registry
+    api: LazyApi
+    pipeline: Pipeline
+
+    @property
+    def local(self) -> bool:
+        """Whether calls go to the local service."""
+        return self.backend.name == "local"
+
+    @property
+    def title(self) -> str:
+        """The server's title, which says where calls go."""
+        return "Bulk syncs (local service)" if self.local else "Bulk syncs (Polytomic)"
+
+    @property
+    def instructions(self) -> str:
+        """The server's instructions."""
+        return instructions(self.backend.origin, self.local)
+
+
+def _gate(settings: Settings, backend: Backend, now: Callable[[], datetime]) -> Admit:
+    directory = settings.guard_dir
+    store = SqliteApprovalStore(directory / "approvals.sqlite", now)
+    gate = Gate(store, Locks(directory / "locks"), backend.fingerprint)
+
+    def admit(
+        operation: AnyOperation, arguments: Input, canonical: str, context: Context, caller: Caller
+    ) -> AbstractAsyncContextManager[Admission]:
+        plan = operation.plan
+        if plan is None:
+            raise TypeError(f"{operation.name} only reads and needs no admission")
+        return gate.admit(
+            Request(
+                operation=operation.name,
+                arguments=canonical,
+                confirmation=confirmation_of(arguments),
+                lock=operation.lock(arguments),
+                plans=operation.plans,
+                make_plan=lambda: plan(context, arguments),
+                caller=caller,
+            )
+        )
+
+    return admit
+
+
+def compose(
+    settings: Settings, toolsets: frozenset[str] = frozenset({"default"}), now: Callable[[], datetime] = utc_now
+) -> Application:
+    """An application on Polytomic when a credential is configured, else on the local service.
+
+    Raises `SettingsError` for an address or credential that cannot be used.
+    """
+    registry = Registry(one for one in discover(operations) if one.toolset in toolsets)
+    if settings.on_polytomic:
+        backend = _polytomic(settings)
+        api = LazyApi(lambda: _polytomic_client(settings, backend))
+    else:
+        backend = _local(settings)
+        api = LazyApi(lambda: _local_client(settings, backend))
+    pipeline = Pipeline(
+        Context(api=api, now=now),
+        _gate(settings, backend, now),
+        AuditLog(settings.guard_dir, backend.origin, now),
+    )
+    return Application(settings, backend, registry, api, pipeline)
+
+
+def _local(settings: Settings) -> Backend:
+    # The in-process service is reached through memory, so this key guards nothing: it names the service's state,
+    # to which confirmations are bound.
+    key = hashlib.sha256(str(settings.local_dir.resolve()).encode()).hexdigest()[:32]
+    return Backend("http://localhost", bearer(f"local-{key}"), "local")
+
+
+def _polytomic(settings: Settings) -> Backend:
+    key = settings.polytomic_api_key
+    if key is None:
+        raise SettingsError("POLYTOMIC_API_KEY is not set")
+    organization = settings.polytomic_organization_id
+    try:
+        return Backend(settings.polytomic_base_url, basic(organization, key) if organization else bearer(key))
+    except ValueError as error:
+        raise SettingsError(f"POLYTOMIC_*: {error}") from None
+
+
+def _polytomic_client(settings: Settings, backend: Backend) -> "ApiClient":
+    from bulk_sync_mcp.api.client import ApiClient
+    from bulk_sync_mcp.api.wire import tls_context
+
+    return ApiClient(backend, verify=tls_context(settings.ca_file) if settings.ca_file else None)
+
+
+def _local_client(settings: Settings, backend: Backend) -> "ApiClient":
+    missing = [name for name in LOCAL_LIBRARIES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Failure(
+            "not_configured",
+            "No Polytomic credential is set, and the local service is not installed "
+            f"(missing: {', '.join(missing)}). Nothing was done.",
+            next="Set POLYTOMIC_API_KEY for this server, or install the extra: pip install 'bulk-sync-mcp[local]'.",
+        )
+    import httpx
+
+    from bulk_sync_mcp.api.client import ApiClient
+
+    key = backend.authorization.get_secret_value().partition(" ")[2]
+    return ApiClient(backend, transport=httpx.ASGITransport(app=local_asgi(settings, key)))
+
+
+def local_asgi(settings: Settings, api_key: str) -> Any:
+    """The local service as an ASGI application that asks for `api_key`. Makes the workspace if it is not there."""
+    from bulk_sync_local.app import create_app
+    from bulk_sync_local.config import ConfigError, LocalConfig
+
+    settings.workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return create_app(
+            LocalConfig(
+                workspace=settings.workspace,
+                state_dir=settings.local_dir,
+                roots=(settings.workspace, *settings.roots),
+                api_key=api_key,
+                batch_pause=settings.batch_pause,
+            )
+        )
+    except ConfigError as error:
+        raise SettingsError(str(error)) from None
+
+
+def operating_system_user() -> str:
+    """Who runs this process, for principals; the number where there is no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
+
+
+def stdio_principal() -> str:
+    """The caller on stdio: the user and this very process, so that no other process can confirm for it."""
+    return f"stdio:{operating_system_user()}:{secrets.token_hex(8)}"
+
+
+def command_principal() -> str:
+    """The caller of `call`: the user, so that its two steps work across processes."""
+    return f"call:{operating_system_user()}"

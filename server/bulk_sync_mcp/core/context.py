@@ -1,0 +1,123 @@
+"""What an operation is given to work with, and who is calling. Nothing here knows of MCP or HTTP."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+
+class Answer(Protocol):
+    """A successful answer of the backend."""
+
+    @property
+    def data(self) -> Any:
+        """The `data` of the envelope."""
+        ...
+
+    @property
+    def next_page_token(self) -> str | None:
+        """The cursor of the next page, None on the last."""
+        ...
+
+
+class Api(Protocol):
+    """The backend's REST API (api/client.py). Every method raises `ApiFailure`."""
+
+    async def get(self, template: str, *, query: Mapping[str, object] | None = None, **path: str) -> Answer: ...
+
+    async def post(
+        self,
+        template: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        query: Mapping[str, object] | None = None,
+        **path: str,
+    ) -> Answer: ...
+
+    async def put(
+        self,
+        template: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, object] | None = None,
+        **path: str,
+    ) -> Answer: ...
+
+    async def patch(
+        self,
+        template: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, object] | None = None,
+        **path: str,
+    ) -> Answer: ...
+
+    async def delete(self, template: str, *, query: Mapping[str, object] | None = None, **path: str) -> Answer: ...
+
+
+Report = Callable[[float, float | None, str], Awaitable[None]]
+"""Progress of a call: done, total (None when unknown), message."""
+
+
+async def no_report(_done: float, _total: float | None, _message: str) -> None:
+    """Progress nobody asked for."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What `plan` and `run` of an operation work with. `idempotency_key` is set for `run` of a mutation."""
+
+    api: Api
+    now: Callable[[], datetime] = utc_now
+    pause: Callable[[float], Awaitable[None]] | None = None
+    report: Report = no_report
+    idempotency_key: str | None = None
+
+
+FormAction = Literal["accept", "decline", "cancel"]
+
+
+@dataclass(frozen=True, slots=True)
+class FormAnswer:
+    """What came back from a form. `approval` is the id the question was asked under."""
+
+    action: FormAction
+    content: Mapping[str, Any]
+    approval: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A form to show: a message and a flat JSON Schema of one field. `approval` comes back with the answer."""
+
+    message: str
+    schema: Mapping[str, Any]
+    approval: str
+
+
+class Caller(Protocol):
+    """Who calls, and how they can be asked."""
+
+    @property
+    def principal(self) -> str:
+        """Stable name of the caller, to which confirmations are bound."""
+        ...
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether the client can show a form to a person now."""
+        ...
+
+    @property
+    def answered(self) -> FormAnswer | None:
+        """The answer this call carries, when it is the second round of a question asked before."""
+        ...
+
+    async def ask(self, question: Question) -> FormAnswer:
+        """Shows the form and returns the answer. Where protocol needs another round it raises instead."""
+        ...

@@ -1,0 +1,147 @@
+"""The one way a call takes: validate → plan → decide → consent → plan again → redeem → run → audit.
+
+Whatever calls a tool (MCP over stdio or HTTP, the command line, a test) comes through `Pipeline.call`.
+"""
+
+import json
+import logging
+import secrets
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from bulk_sync_mcp.core.context import Caller, Context
+from bulk_sync_mcp.core.effects import Plan
+from bulk_sync_mcp.core.errors import Failure
+from bulk_sync_mcp.core.operation import AnyOperation, GuardedInput, Input, Result
+from bulk_sync_mcp.core.text import canonical_json, clean
+from bulk_sync_mcp.core.validation import explain
+
+logger = logging.getLogger(__name__)
+
+
+class Admission(Protocol):
+    """Leave to run one planned call."""
+
+    @property
+    def plan(self) -> Plan[Any]: ...
+    @property
+    def evidence_from(self) -> str: ...
+    @property
+    def idempotency_key(self) -> str | None: ...
+    @property
+    def required(self) -> int: ...
+
+
+class Admit(Protocol):
+    """The guard, as the pipeline sees it (guard/consent.py)."""
+
+    def __call__(
+        self, operation: AnyOperation, arguments: Input, canonical: str, context: Context, caller: Caller
+    ) -> AbstractAsyncContextManager[Admission]: ...
+
+
+class Audit(Protocol):
+    """Where calls that write are recorded (observe/audit.py). Raises when a line cannot be put on disk."""
+
+    def intent(self, call: "Recorded", admission: Admission) -> None: ...
+    def outcome(self, call: "Recorded", outcome: str, detail: Mapping[str, Any]) -> None: ...
+    def refusal(self, call: "Recorded", code: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the audit log says of every call that writes. `arguments` holds no secrets and no confirmation."""
+
+    call_id: str
+    operation: str
+    principal: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A call that succeeded: the result, and the plan it ran under (None for a read)."""
+
+    operation: AnyOperation
+    result: Result
+    plan: Plan[Any] | None
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Runs calls of operations against one backend."""
+
+    context: Context
+    admit: Admit
+    audit: Audit
+
+    async def call(
+        self,
+        operation: AnyOperation,
+        arguments: Mapping[str, Any],
+        caller: Caller,
+        context: Context | None = None,
+    ) -> Done:
+        """Runs one call. Raises `Failure`; anything else is a fault of ours and becomes `internal`.
+
+        What `caller.ask` raises to get another round of the protocol passes through untouched.
+        """
+        given = self._validated(operation, arguments)
+        used = context or self.context
+        if operation.plan is None:
+            return Done(operation, await operation.run(used, given, None), None)
+        return await self._write(operation, given, used, caller)
+
+    def _validated(self, operation: AnyOperation, arguments: Mapping[str, Any]) -> Input:
+        try:
+            # JSON in, JSON strictness: no bending of strings to numbers, but dates may be strings.
+            return operation.input.model_validate_json(json.dumps(arguments))
+        except ValidationError as error:
+            raise explain(operation, error) from None
+
+    async def _write(self, operation: AnyOperation, given: Input, context: Context, caller: Caller) -> Done:
+        shown = given.model_dump(mode="json", exclude={"confirmation"}, exclude_unset=True)
+        call = Recorded(secrets.token_hex(8), operation.name, caller.principal, shown)
+        admitted = False
+        try:
+            async with self.admit(operation, given, canonical_json(shown), context, caller) as admission:
+                admitted = True
+                self.audit.intent(call, admission)
+                key = admission.idempotency_key or secrets.token_hex(16)
+                result = await self._run(operation, given, replace(context, idempotency_key=key), admission.plan, call)
+                return Done(operation, result, admission.plan)
+        except Failure as failure:
+            if not admitted:
+                self.audit.refusal(call, failure.code)
+            raise
+
+    async def _run(
+        self, operation: AnyOperation, given: Input, context: Context, plan: Plan[Any], call: Recorded
+    ) -> Result:
+        try:
+            result = await operation.run(context, given, plan.prepared)
+        except Failure as failure:
+            self.audit.outcome(call, failure.code, {"changed": failure.changed, **_ids(failure.details)})
+            raise
+        except BaseException as error:
+            self.audit.outcome(call, "outcome_unknown", {"changed": "unknown", "error": type(error).__name__})
+            raise
+        self.audit.outcome(call, "done", {"changed": "done", **_ids(result.model_dump(mode="json"))})
+        return result
+
+
+def _ids(values: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: clean(value)
+        for name, value in values.items()
+        if isinstance(value, str) and (name == "id" or name.endswith("_id"))
+    }
+
+
+def confirmation_of(arguments: Input) -> str | None:
+    """The confirmation a guarded call carries, None when it has none."""
+    return arguments.confirmation if isinstance(arguments, GuardedInput) else None

@@ -1,0 +1,165 @@
+"""What changing the settings of a bulk sync amounts to: each difference becomes the effect it has.
+
+A table of settings; one that is not in it changes how or where rows are written for all we know, so it asks.
+"""
+
+import json
+from typing import Any
+
+from bulk_sync_mcp.core.effects import (
+    ActivatesSchedule,
+    ChangesField,
+    ChangesWriteMode,
+    DeletesSchedule,
+    DisablesSchemas,
+    Effect,
+    RedirectsOutput,
+    RemovesObfuscation,
+    WidensFields,
+)
+from bulk_sync_mcp.models.base import moment
+from bulk_sync_mcp.models.bulk_sync import Schedule
+from bulk_sync_mcp.models.merge import Json, as_object, as_objects, changed_leaves
+from bulk_sync_mcp.operations._schedules import arming
+
+HARMLESS = frozenset({"name", "disable_record_timestamps", "concurrency_limit", "resync_concurrency_limit", "policies"})
+REDIRECTING = frozenset(
+    {
+        "destination_connection_id",
+        "normalize_names",
+        "destination_configuration.schema",
+        "destination_configuration.mirror_schemas",
+        "destination_configuration.advanced.table_prefix",
+    }
+)
+SCHEDULES = frozenset({"default_schedule", "additional_schedules"})
+_BREADTH = {None: 0, "none": 0, "onlyIncremental": 1, "onlyNonIncremental": 1, "all": 2}
+
+
+def spelled(value: object) -> str:
+    """A setting's value in a preview: text as it is, other JSON compact, nothing as `(not set)`."""
+    if value is None:
+        return "(not set)"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def of_settings(sync_id: str, name: str, before: Json, after: Json) -> list[Effect]:
+    """The effects of changing everything but schedules and tables from `before` to `after`."""
+    effects: list[Effect] = []
+    for path, old, new in changed_leaves(before, after):
+        top = path.split(".")[0]
+        if top in SCHEDULES or top == "schemas":
+            continue
+        change: dict[str, Any] = {"sync_id": sync_id, "sync_name": name, "setting": path}
+        change |= {"before": spelled(old), "after": spelled(new)}
+        if path in REDIRECTING:
+            effects.append(RedirectsOutput(**change))
+        elif _widens(path, old, new):
+            effects.append(
+                WidensFields(sync_id=sync_id, sync_name=name, what=(f"{path}: {spelled(old)} → {spelled(new)}",))
+            )
+        elif (
+            path in HARMLESS
+            or top in ("automatically_add_new_objects", "automatically_add_new_fields")
+            or path == "data_cutoff_timestamp"
+            or (path == "active" and new is not True)
+        ):
+            effects.append(ChangesField(**change))
+        elif path != "active":
+            effects.append(ChangesWriteMode(**change))
+    return effects
+
+
+def _widens(path: str, old: object, new: object) -> bool:
+    if path in ("automatically_add_new_objects", "automatically_add_new_fields"):
+        return _BREADTH.get(str(new), 2) >= _BREADTH.get(None if old is None else str(old), 0) and new not in (
+            None,
+            "none",
+        )
+    if path == "data_cutoff_timestamp":
+        earlier, later = moment(str(new)) if new else None, moment(str(old)) if old else None
+        return earlier is None or (later is not None and earlier < later)
+    return False
+
+
+def of_schedules(sync_id: str, name: str, before: Json, after: Json) -> list[Effect]:
+    """The effects of changing schedules and switching them on."""
+    effects: list[Effect] = []
+    old = {one.get("id") or f"#{index}": one for index, one in enumerate(_all(before))}
+    new = {one.get("id") or f"+{index}": one for index, one in enumerate(_all(after))}
+    for key, raw in old.items():
+        if key not in new:
+            gone = Schedule.read(raw)
+            effects.append(
+                DeletesSchedule(sync_id=sync_id, sync_name=name, schedule=gone.spelled(), schedule_id=gone.id)
+            )
+    switched_on = after.get("active") is True and before.get("active") is not True
+    changed = [raw for key, raw in new.items() if raw != old.get(key)]
+    for raw in changed:
+        known = old.get(raw.get("id") or "")
+        effects.append(
+            ChangesField(
+                sync_id=sync_id,
+                sync_name=name,
+                setting="schedule",
+                before=Schedule.read(known).spelled() if known else "(none)",
+                after=Schedule.read(raw).spelled(),
+            )
+        )
+    firing = [one for one in (Schedule.read(raw) for raw in new.values()) if one.fires]
+    if switched_on or (after.get("active") is True and any(Schedule.read(raw).fires for raw in changed)):
+        effects.append(
+            ActivatesSchedule(sync_id=sync_id, sync_name=name, schedules=tuple(one.spelled() for one in firing))
+        )
+    armed = firing if switched_on else [Schedule.read(raw) for raw in changed]
+    return [*effects, *arming(sync_id, name, armed)]
+
+
+def _all(body: Json) -> list[Json]:
+    default = as_object(body.get("default_schedule"))
+    return [*([default] if default else []), *as_objects(body.get("additional_schedules"))]
+
+
+def of_tables(sync_id: str, name: str, before: dict[str, Json], after: dict[str, Json]) -> list[Effect]:
+    """The effects of changing the table selection. `before` holds the enabled tables, `after` the wanted ones."""
+    common: dict[str, Any] = {"sync_id": sync_id, "sync_name": name}
+    effects: list[Effect] = []
+    gone = tuple(sorted(set(before) - set(after)))
+    if gone:
+        effects.append(DisablesSchemas(**common, tables=gone))
+    wider = [f"table {table}" for table in sorted(set(after) - set(before))]
+    clear: list[str] = []
+    for table in sorted(set(before) & set(after)):
+        old, new = before[table], after[table]
+        fields = {str(one.get("id")): one for one in as_objects(old.get("fields"))}
+        for one in as_objects(new.get("fields")):
+            was = fields.get(str(one.get("id")), {"enabled": False})
+            if one.get("enabled") is not False and was.get("enabled") is False:
+                wider.append(f"column {table}.{one.get('id')}")
+            if was.get("obfuscate") and not one.get("obfuscate"):
+                clear.append(f"{table}.{one.get('id')}")
+            effects += _renamed(common, f"{table}.{one.get('id')} user_output_name", was, one)
+        effects += _renamed(common, f"{table} user_output_name", old, new)
+        if old.get("filters", []) != new.get("filters", []):
+            wider.append(f"row filters of {table}: {spelled(old.get('filters'))} → {spelled(new.get('filters'))}")
+        if old.get("tracking_field") != new.get("tracking_field"):
+            change = {"before": spelled(old.get("tracking_field")), "after": spelled(new.get("tracking_field"))}
+            effects.append(ChangesField(**common, setting=f"{table} tracking_field", **change))
+        for one in as_objects(new.get("fields")):
+            was = fields.get(str(one.get("id")), {})
+            if (one.get("enabled") is False) and was.get("enabled") is not False:
+                change = {"before": "synced", "after": "not synced"}
+                effects.append(ChangesField(**common, setting=f"column {table}.{one.get('id')}", **change))
+            if one.get("obfuscate") and not was.get("obfuscate"):
+                change = {"before": "in the clear", "after": "obfuscated"}
+                effects.append(ChangesWriteMode(**common, setting=f"column {table}.{one.get('id')}", **change))
+    if wider:
+        effects.append(WidensFields(**common, what=tuple(wider)))
+    if clear:
+        effects.append(RemovesObfuscation(**common, columns=tuple(clear)))
+    return effects
+
+
+def _renamed(common: dict[str, Any], setting: str, old: Json, new: Json) -> list[Effect]:
+    was, now = old.get("user_output_name") or None, new.get("user_output_name") or None
+    return [] if was == now else [RedirectsOutput(**common, setting=setting, before=spelled(was), after=spelled(now))]

@@ -1,0 +1,153 @@
+"""Reads that several operations share when they plan."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from bulk_sync_mcp.core.context import Context
+from bulk_sync_mcp.core.effects import CancelsExecution
+from bulk_sync_mcp.core.errors import Failure
+from bulk_sync_mcp.core.text import quoted
+from bulk_sync_mcp.models.base import moment
+from bulk_sync_mcp.models.bulk_sync import BulkSync, SyncSchema
+from bulk_sync_mcp.models.connection import BulkDestination, BulkSource, Connection
+from bulk_sync_mcp.models.execution import Execution
+from bulk_sync_mcp.models.merge import as_object
+from bulk_sync_mcp.models.status import SyncStatus
+
+SYNC = "/api/bulk/syncs/{id}"
+STATUS = "/api/bulk/syncs/{id}/status"
+SCHEMAS = "/api/bulk/syncs/{id}/schemas"
+EXECUTIONS = "/api/bulk/syncs/{id}/executions"
+EXECUTION = "/api/bulk/syncs/{id}/executions/{exec_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRead:
+    """A sync as it was read: the raw answer, which a merge keeps unknown keys of, and the typed view."""
+
+    raw: dict[str, Any]
+    sync: BulkSync
+
+    @property
+    def name(self) -> str:
+        return self.sync.name or self.sync.id or "?"
+
+
+async def read_sync(context: Context, sync_id: str) -> SyncRead:
+    """The configuration of a sync. Raises `ApiFailure`, `not_found` among them."""
+    raw = (await context.api.get(SYNC, id=sync_id)).data
+    return SyncRead(as_object(raw), BulkSync.read(raw))
+
+
+async def read_status(context: Context, sync_id: str) -> SyncStatus:
+    """What runs, what ran last, what comes next."""
+    return SyncStatus.read((await context.api.get(STATUS, id=sync_id)).data)
+
+
+async def read_enabled_schemas(context: Context, sync_id: str) -> list[SyncSchema]:
+    """The enabled tables of a sync, in id order."""
+    answer = await context.api.get(SCHEMAS, query={"filters[enabled]": "true"}, id=sync_id)
+    return sorted((one for one in SyncSchema.read_all(answer.data) if one.enabled), key=lambda one: one.id)
+
+
+async def read_connection(context: Context, connection_id: str | None) -> Connection:
+    """A connection, for its name and type; an unnamed one when the sync has none."""
+    if not connection_id:
+        return Connection()
+    return Connection.read((await context.api.get("/api/connections/{id}", id=connection_id)).data)
+
+
+async def read_destination(context: Context, connection_id: str) -> BulkDestination:
+    """What a connection accepts as a destination."""
+    return BulkDestination.read((await context.api.get("/api/connections/{id}/bulksync/target", id=connection_id)).data)
+
+
+async def read_source(context: Context, connection_id: str, *, fields: bool) -> BulkSource:
+    """What a connection offers as a source; `fields` can be slow on large sources."""
+    query = {"include_fields": "true"} if fields else None
+    return BulkSource.read(
+        (await context.api.get("/api/connections/{id}/bulksync/source", query=query, id=connection_id)).data
+    )
+
+
+async def read_past_executions(context: Context, sync_id: str) -> list[Execution]:
+    """The latest executions that are over, newest first, at most 20."""
+    answer = await context.api.get(EXECUTIONS, query={"only_terminal": "true", "limit": 20}, id=sync_id)
+    return Execution.read_all(answer.data)
+
+
+async def together(*reads: Any) -> list[Any]:
+    """The results of reads that run side by side. Raises the first failure as it is, not as a group."""
+    results: list[Any] = [None] * len(reads)
+
+    async def one(index: int, read: Any) -> None:
+        results[index] = await read
+
+    try:
+        async with anyio.create_task_group() as group:
+            for index, read in enumerate(reads):
+                group.start_soon(one, index, read)
+    except BaseExceptionGroup as failures:
+        raise _first(failures) from None
+    return results
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = failures.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first  # pyright: ignore[reportUnknownArgumentType]
+
+
+def already_running(run: Execution, context: Context) -> Failure:
+    """The refusal that tells what is running, instead of a bare 409."""
+    return Failure(
+        "already_running",
+        f"Execution {run.id} of this bulk sync is {run.progress(context.now())}. Only one runs at a time; nothing was started.",
+        next=f"Call `wait_for_bulk_sync_execution` with execution_id {run.id}, or `cancel_bulk_sync` if the user wants it stopped.",
+        details={"execution_id": run.id, "status": run.status},
+    )
+
+
+def cancels(read: SyncRead, run: Execution, context: Context, *, asked: bool) -> CancelsExecution:
+    """The effect of ending a running execution."""
+    cause = "rewriting" if run.rewriting else ("asked" if asked else "side_effect")
+    return CancelsExecution(
+        sync_id=read.sync.id or "",
+        sync_name=read.name,
+        execution_id=run.id or "",
+        cause=cause,
+        status=run.status,
+        progress=run.progress(context.now()),
+    )
+
+
+def completed_since_change(read: SyncRead, past: list[Execution], tables: list[SyncSchema]) -> bool:
+    """Whether every one of `tables` completed in an ordinary run that started after the last configuration change.
+
+    Fails closed: unknown times, or executions that do not list their tables, count as not completed.
+    """
+    changed = moment(read.sync.updated_at)
+    if changed is None:
+        return False
+    done: set[str] = set()
+    for run in past:
+        started = moment(run.started_at)
+        if run.is_test is False and started is not None and started >= changed:
+            done |= {table.id for table in run.schemas or [] if table.status == "completed" and table.id}
+    return all(table.id in done for table in tables)
+
+
+def last_counts(past: list[Execution], tables: list[SyncSchema]) -> int | None:
+    """Rows the latest finished run counted for these tables, None when no run tells."""
+    wanted = {table.id for table in tables}
+    for run in past:
+        counts = [one.record_count for one in run.schemas or [] if one.id in wanted and one.record_count is not None]
+        if counts and not run.is_test:
+            return sum(counts)
+    return None
+
+
+def heading(action: str, read: SyncRead, destination: str) -> str:
+    """The title of a preview: what, on which sync, to where."""
+    return f"{action} bulk sync {quoted(read.name)} ({read.sync.id}) → {destination}"

@@ -1,0 +1,131 @@
+"""Create a bulk sync; inactive and manual unless asked otherwise."""
+
+from typing import Any
+
+from pydantic import Field
+
+from bulk_sync_mcp.core.context import Context
+from bulk_sync_mcp.core.effects import ArmsDestruction, CreatesSync, Effect, Plan
+from bulk_sync_mcp.core.errors import Failure
+from bulk_sync_mcp.core.ids import ConnectionId, SchemaId
+from bulk_sync_mcp.core.operation import GuardedInput, Operation
+from bulk_sync_mcp.core.text import quoted
+from bulk_sync_mcp.models.bulk_sync import (
+    AdditionalScheduleInput,
+    BulkSyncDetails,
+    Discover,
+    Mode,
+    NormalizeNames,
+    Schedule,
+    ScheduleInput,
+    SchemaInput,
+)
+from bulk_sync_mcp.models.connection import BulkDestination, BulkSource
+from bulk_sync_mcp.models.merge import Json, as_object, as_objects
+from bulk_sync_mcp.operations._reading import read_connection, read_destination, read_source, together
+from bulk_sync_mcp.operations._schedules import arming
+
+PATH = "/api/bulk/syncs"
+
+
+class Arguments(GuardedInput):
+    name: str = Field(min_length=1)
+    source_connection_id: ConnectionId
+    destination_connection_id: ConnectionId
+    mode: Mode = Field(
+        default="replicate",
+        description="replicate merges by primary key; snapshot REPLACES all rows each run; append only adds.",
+    )
+    schemas: list[SchemaId | SchemaInput] | None = Field(
+        default=None, min_length=1, max_length=1000, description="Tables to sync. Omitted: every table of the source."
+    )
+    destination_configuration: dict[str, Any] = Field(
+        default_factory=dict[str, Any], description='Such as {"schema": "sales"}; see get_bulk_destination.'
+    )
+    source_configuration: dict[str, Any] | None = None
+    active: bool = Field(default=False, description="Whether schedules fire.")
+    default_schedule: ScheduleInput = Field(
+        default_factory=lambda: ScheduleInput(frequency="manual"), description="Default: manual."
+    )
+    additional_schedules: list[AdditionalScheduleInput] | None = None
+    automatically_add_new_objects: Discover | None = None
+    automatically_add_new_fields: Discover | None = None
+    normalize_names: NormalizeNames | None = None
+    data_cutoff_timestamp: str | None = None
+    disable_record_timestamps: bool | None = None
+    concurrency_limit: int | None = Field(default=None, ge=1)
+    resync_concurrency_limit: int | None = Field(default=None, ge=1)
+    policies: list[str] | None = None
+
+
+async def plan(context: Context, arguments: Arguments) -> Plan[Json]:
+    source, accepts, destination = await together(
+        read_source(context, arguments.source_connection_id, fields=False),
+        read_destination(context, arguments.destination_connection_id),
+        read_connection(context, arguments.destination_connection_id),
+    )
+    outputs = _checked(arguments, source, accepts)
+    body = arguments.model_dump(mode="json", exclude={"confirmation"}, exclude_none=True)
+    schedules = [
+        Schedule.read(one)
+        for one in (as_object(body["default_schedule"]), *as_objects(body.get("additional_schedules")))
+    ]
+    firing = arguments.active and any(one.fires for one in schedules)
+    where = destination.spelled(arguments.destination_configuration.get("schema"))
+    effects: list[Effect] = [
+        CreatesSync(
+            name=arguments.name,
+            firing=firing,
+            destination_id=arguments.destination_connection_id,
+            outputs=outputs,
+            destination=where,
+        ),
+        *arming("", arguments.name, schedules),
+    ]
+    return Plan(
+        effects=tuple(effects),
+        prepared=body,
+        title=f"Create bulk sync {quoted(arguments.name)} → {where}",
+        phrase=arguments.name,
+        undo="The sync can be deleted again; rows its runs replaced cannot be brought back." if firing else "",
+    )
+
+
+def _checked(arguments: Arguments, source: BulkSource, accepts: BulkDestination) -> tuple[str, ...]:
+    """The ids of the tables named. Raises `Failure` for a table or write mode that is not offered."""
+    modes = [one.id for one in accepts.modes or [] if one.id]
+    if modes and arguments.mode not in modes:
+        raise Failure(
+            "invalid_arguments",
+            f"`mode`: this destination does not offer {arguments.mode}; it offers {', '.join(modes)}. Nothing was created.",
+        )
+    named = [one if isinstance(one, str) else one.id for one in arguments.schemas or []]
+    offered = {one.id for one in source.schemas or []}
+    unknown = [name for name in named if name not in offered]
+    if unknown:
+        raise Failure(
+            "invalid_arguments",
+            f"`schemas`: the source has no table {', '.join(quoted(name) for name in unknown[:10])}. Nothing was created.",
+            next=f"Call `get_bulk_source` with connection_id {arguments.source_connection_id} and use ids from there.",
+        )
+    return tuple(sorted(set(named)))
+
+
+async def run(context: Context, _arguments: Arguments, body: Json) -> BulkSyncDetails:
+    answer = await context.api.post(PATH, body=body, idempotency_key=context.idempotency_key)
+    return BulkSyncDetails.of(as_object(answer.data))
+
+
+OPERATION = Operation(
+    name="create_bulk_sync",
+    title="Create a bulk sync",
+    description="Creates a bulk sync from one connection to another; by default nothing runs until it is started. Asks "
+    "for confirmation when its schedule would write unattended.",
+    method="POST",
+    path=PATH,
+    input=Arguments,
+    result=BulkSyncDetails,
+    plan=plan,
+    plans=(CreatesSync, ArmsDestruction),
+    run=run,
+)

@@ -1,0 +1,320 @@
+"""Start a run of a bulk sync: ordinary, test, or a full rerun that may empty or drop tables."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from bulk_sync_mcp.core.context import Context
+from bulk_sync_mcp.core.effects import (
+    Cause,
+    DeletesRows,
+    DropsOutput,
+    Effect,
+    OnTables,
+    Plan,
+    RereadsSource,
+    StartsRun,
+    TruncatesOutput,
+    WritesSample,
+)
+from bulk_sync_mcp.core.errors import ApiFailure, Failure
+from bulk_sync_mcp.core.ids import SchemaId, SyncId
+from bulk_sync_mcp.core.operation import GuardedInput, Operation
+from bulk_sync_mcp.core.text import quoted
+from bulk_sync_mcp.models.bulk_sync import MODES, SyncSchema
+from bulk_sync_mcp.models.execution import Execution, ExecutionDetails
+from bulk_sync_mcp.operations._reading import (
+    EXECUTIONS,
+    SyncRead,
+    already_running,
+    completed_since_change,
+    heading,
+    last_counts,
+    read_connection,
+    read_destination,
+    read_enabled_schemas,
+    read_past_executions,
+    read_source,
+    read_status,
+    read_sync,
+    together,
+)
+
+EXPECTED = {"refetch": "retain", "resync": "truncate", "rebuild": "rebuild"}
+"""The output disposition each resync mode should show (api/README.md 3)."""
+
+
+class Arguments(GuardedInput):
+    sync_id: SyncId
+    resync_mode: Literal["refetch", "resync", "rebuild"] | None = Field(
+        default=None,
+        description="Omit for an ordinary run. refetch reads everything again and keeps rows; resync EMPTIES the "
+        "tables and refills them; rebuild DROPS and recreates them.",
+    )
+    schemas: list[SchemaId] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1000,
+        description="Table ids to run. Omitted: all enabled ones.",
+    )
+    test: bool = Field(default=False, description="Trial run of up to 5 rows a table. Excludes resync_mode.")
+    fetch_mode: Literal["none", "incremental", "full"] | None = Field(default=None, description="Salesforce only.")
+
+    @model_validator(mode="after")
+    def _one_kind_of_run(self) -> "Arguments":
+        if self.test and self.resync_mode is not None:
+            raise ValueError("`test` and `resync_mode` exclude each other; give one of them")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What was read while planning, and the request to send."""
+
+    body: dict[str, Any]
+    seen: frozenset[str]
+    tables: tuple[str, ...]
+
+
+async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
+    read = await read_sync(context, arguments.sync_id)
+    status, enabled, past, connection = await together(
+        read_status(context, arguments.sync_id),
+        read_enabled_schemas(context, arguments.sync_id),
+        read_past_executions(context, arguments.sync_id),
+        read_connection(context, read.sync.destination_connection_id),
+    )
+    if status.running is not None:
+        raise already_running(status.running, context)
+    tables = _chosen(arguments.schemas, enabled)
+    await _check_resync_mode(context, arguments, read)
+    destination = connection.spelled(read.sync.output_schema)
+    names = tuple(table.id for table in tables)
+    effects: list[Effect] = []
+    if arguments.test:
+        effects.append(
+            WritesSample(sync_id=arguments.sync_id, sync_name=read.name, tables=names, destination=destination)
+        )
+    else:
+        effects.append(
+            StartsRun(
+                sync_id=arguments.sync_id,
+                sync_name=read.name,
+                mode=arguments.resync_mode or read.sync.mode,
+                tables=names,
+                fetch_mode=arguments.fetch_mode,
+                destination=destination,
+            )
+        )
+        effects += await _on_output(context, arguments, read, tables, past, destination)
+    action = f"Start a {'test' if arguments.test else arguments.resync_mode or 'ordinary'} run of"
+    body: dict[str, Any] = {}
+    if arguments.test:
+        body["test"] = True
+    if arguments.fetch_mode is not None:
+        body["fetch_mode"] = arguments.fetch_mode
+    if arguments.resync_mode is not None:
+        body["resync_mode"] = arguments.resync_mode
+    if arguments.resync_mode is not None or arguments.schemas is not None:
+        # A rerun names its tables, so that one enabled a moment later is not swept up in it.
+        body["schemas"] = list(names)
+    return Plan(
+        effects=tuple(effects),
+        prepared=Prepared(body, frozenset(run.id for run in past if run.id), names),
+        title=heading(action, read, destination),
+        phrase=read.name,
+        undo="A run cannot be undone; rows that only the destination had do not come back."
+        if arguments.resync_mode
+        else "",
+    )
+
+
+def _chosen(asked: list[str] | None, enabled: list[SyncSchema]) -> list[SyncSchema]:
+    known = {table.id: table for table in enabled}
+    if not known:
+        raise Failure(
+            "invalid_arguments",
+            "This bulk sync has no enabled table, so there is nothing to run.",
+            next="Enable tables with `update_bulk_sync` first.",
+        )
+    if asked is None:
+        return enabled
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        raise Failure(
+            "invalid_arguments",
+            f"`schemas`: not an enabled table of this bulk sync: {', '.join(quoted(name) for name in unknown[:10])}. "
+            "Nothing was started.",
+            next="Call `list_bulk_sync_schemas` with enabled true and use ids from there.",
+        )
+    return [known[name] for name in sorted(set(asked))]
+
+
+async def _check_resync_mode(context: Context, arguments: Arguments, read: SyncRead) -> None:
+    if arguments.resync_mode is None:
+        return
+    if read.sync.mode not in MODES:
+        raise Failure(
+            "unknown_state",
+            f"The write mode of this bulk sync is {quoted(read.sync.mode)}, which this server does not know, so it cannot tell "
+            "what a rerun would destroy. Nothing was started.",
+        )
+    offered = (await read_destination(context, read.sync.destination_connection_id or "")).supported_resync_modes or []
+    if arguments.resync_mode not in offered:
+        raise Failure(
+            "unsupported_resync_mode",
+            f"The destination does not offer {arguments.resync_mode}. Nothing was started.",
+            next=f"Use one of: {', '.join(offered)}." if offered else "Start an ordinary run.",
+            details={"supported_resync_modes": offered},
+        )
+
+
+async def _on_output(
+    context: Context,
+    arguments: Arguments,
+    read: SyncRead,
+    tables: list[SyncSchema],
+    past: list[Execution],
+    destination: str,
+) -> list[Effect]:
+    def on(kind: type[OnTables], some: list[SyncSchema], cause: Cause) -> Effect:
+        return kind(
+            sync_id=arguments.sync_id,
+            sync_name=read.name,
+            cause=cause,
+            destination_id=read.sync.destination_connection_id or "",
+            tables=tuple(table.id for table in some),
+            outputs=tuple(table.output for table in some),
+            destination=destination,
+            rows=last_counts(past, some),
+        )
+
+    hard = read.sync.advanced("hard_deletes")
+    if arguments.resync_mode == "rebuild":
+        return [on(DropsOutput, tables, "resync")]
+    if arguments.resync_mode == "resync":
+        return [on(TruncatesOutput, tables, "resync")]
+    if arguments.resync_mode == "refetch":
+        effects = [on(RereadsSource, tables, "resync")]
+        return [*effects, on(DeletesRows, tables, "resync")] if hard else effects
+    cause: Cause = "repeat_run" if completed_since_change(read, past, tables) else "first_run"
+    if read.sync.mode == "append":
+        return []
+    if read.sync.mode == "snapshot":
+        return [on(TruncatesOutput, tables, cause)]
+    if read.sync.mode != "replicate":
+        # Mode missing or newer than this server: assume the worst an ordinary run can do, every time.
+        return [on(DropsOutput, tables, "first_run")]
+    keyless = await _without_key(context, read, tables)
+    effects = (
+        [on(TruncatesOutput if read.sync.advanced("truncate_existing") else DropsOutput, keyless, cause)]
+        if keyless
+        else []
+    )
+    keyed = [table for table in tables if table not in keyless]
+    return [*effects, on(DeletesRows, keyed, cause)] if hard and keyed else effects
+
+
+async def _without_key(context: Context, read: SyncRead, tables: list[SyncSchema]) -> list[SyncSchema]:
+    """Tables that every ordinary run drops and recreates (api/README.md 3); one the source does not tell counts."""
+    source = await read_source(context, read.sync.source_connection_id or "", fields=True)
+    keyed = {table.id for table in source.schemas or [] if table.keyed}
+    return [table for table in tables if table.id not in keyed]
+
+
+async def run(context: Context, arguments: Arguments, prepared: Prepared) -> ExecutionDetails:
+    try:
+        answer = await context.api.post(
+            EXECUTIONS, body=prepared.body, idempotency_key=context.idempotency_key, id=arguments.sync_id
+        )
+    except ApiFailure as failure:
+        started = await _what_happened(context, arguments, prepared, failure)
+    else:
+        started = Execution.read(answer.data)
+    problems = _mismatches(arguments, prepared, started)
+    if problems:
+        raise Failure(
+            "mismatch",
+            f"Execution {started.id} was started, but not as planned: {'; '.join(problems)}.",
+            changed="done",
+            next=f"Tell the user at once. To stop it call `cancel_bulk_sync` with sync_id {arguments.sync_id}.",
+            details={"execution_id": started.id, "sync_id": arguments.sync_id},
+        )
+    return ExecutionDetails.of(started, context.now())
+
+
+async def _what_happened(context: Context, arguments: Arguments, prepared: Prepared, failure: ApiFailure) -> Execution:
+    """The execution a lost answer belongs to. Raises a `Failure` that tells what is when there is none for certain."""
+    if failure.status == 409:
+        status = await read_status(context, arguments.sync_id)
+        raise already_running(status.running, context) if status.running is not None else failure
+    if failure.changed != "unknown":
+        raise failure
+    try:
+        latest = Execution.read_all((await context.api.get(EXECUTIONS, query={"limit": 20}, id=arguments.sync_id)).data)
+    except ApiFailure:
+        # Reading back failed too: the first failure, outcome unknown, is the one to tell.
+        raise failure from None
+    ours = [one for one in latest if _is_ours(one, arguments, prepared)]
+    if len(ours) == 1:
+        return ours[0]
+    new = [one.id for one in latest if one.id and one.id not in prepared.seen]
+    found = f" Executions that are new since: {', '.join(new)}." if new else " No new execution is listed so far."
+    raise Failure(
+        "outcome_unknown",
+        f"{failure.message}{found} It cannot be told for certain whether this call started one.",
+        changed="unknown",
+        next=f"Call `get_bulk_sync_status` with sync_id {arguments.sync_id} and look before starting again.",
+        details={"new_executions": new, "sync_id": arguments.sync_id},
+    ) from failure
+
+
+def _is_ours(run: Execution, arguments: Arguments, prepared: Prepared) -> bool:
+    """Whether a run found afterwards can only be the one this call asked for; in doubt it is not."""
+    named = {table.id for table in run.schemas or []}
+    return (
+        run.id is not None
+        and run.id not in prepared.seen
+        and run.type is not None
+        and "schedule" not in run.type.lower()
+        and run.is_test is arguments.test
+        and run.is_resync is (arguments.resync_mode is not None)
+        and run.output_disposition == EXPECTED.get(arguments.resync_mode or "", run.output_disposition)
+        and named == set(prepared.tables)
+    )
+
+
+def _mismatches(arguments: Arguments, prepared: Prepared, started: Execution) -> list[str]:
+    """What the backend says of the run that differs from the plan; what it leaves out is no mismatch."""
+    problems: list[str] = []
+    if started.is_test is not None and started.is_test is not arguments.test:
+        problems.append(f"is_test is {started.is_test}, not {arguments.test}")
+    rerun = arguments.resync_mode is not None
+    if started.is_resync is not None and started.is_resync is not rerun:
+        problems.append(f"is_resync is {started.is_resync}, not {rerun}")
+    expected = EXPECTED.get(arguments.resync_mode or "")
+    if expected is not None and started.output_disposition not in (None, expected):
+        problems.append(f"output_disposition is {quoted(started.output_disposition)}, not {expected}")
+    extra = {table.id for table in started.schemas or [] if table.id} - set(prepared.tables)
+    if extra:
+        problems.append(
+            f"it covers tables that were not planned: {', '.join(quoted(name) for name in sorted(extra)[:10])}"
+        )
+    return problems
+
+
+OPERATION = Operation(
+    name="start_bulk_sync_execution",
+    title="Start a bulk sync",
+    description="Starts a run and returns at once; follow it with wait_for_bulk_sync_execution. One run at a time. A "
+    "resync_mode, and a first run that replaces rows, ask for confirmation.",
+    method="POST",
+    path=EXECUTIONS,
+    input=Arguments,
+    result=ExecutionDetails,
+    plan=plan,
+    plans=(StartsRun, WritesSample, RereadsSource, TruncatesOutput, DropsOutput, DeletesRows),
+    lock=lambda arguments: arguments.sync_id,
+    run=run,
+)

@@ -1,0 +1,204 @@
+"""Change a bulk sync: what is named changes, everything else stays as it is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from bulk_sync_mcp.core.context import Context
+from bulk_sync_mcp.core.effects import (
+    ActivatesSchedule,
+    ArmsDestruction,
+    CancelsExecution,
+    ChangesField,
+    ChangesWriteMode,
+    DeletesSchedule,
+    DisablesSchemas,
+    Effect,
+    Plan,
+    RedirectsOutput,
+    RemovesObfuscation,
+    WidensFields,
+)
+from bulk_sync_mcp.core.errors import Failure
+from bulk_sync_mcp.core.ids import ConnectionId, SchemaId, SyncId
+from bulk_sync_mcp.core.operation import GuardedInput, Operation
+from bulk_sync_mcp.core.text import quoted
+from bulk_sync_mcp.models.bulk_sync import (
+    AdditionalScheduleInput,
+    BulkSyncDetails,
+    Discover,
+    Mode,
+    NormalizeNames,
+    ScheduleInput,
+    SchemaInput,
+    SyncSchema,
+)
+from bulk_sync_mcp.models.merge import Json, as_object, body_of, merged, not_taken, schema_body
+from bulk_sync_mcp.operations import _changes
+from bulk_sync_mcp.operations._reading import (
+    SCHEMAS,
+    SYNC,
+    cancels,
+    heading,
+    read_connection,
+    read_status,
+    read_sync,
+    together,
+)
+
+SCHEMA = "/api/bulk/syncs/{id}/schemas/{schema_id}"
+AT_ONCE = 8
+"""Tables read side by side."""
+
+
+class Arguments(GuardedInput):
+    sync_id: SyncId
+    name: str | None = Field(default=None, min_length=1)
+    active: bool | None = None
+    mode: Mode | None = None
+    source_connection_id: ConnectionId | None = None
+    destination_connection_id: ConnectionId | None = None
+    source_configuration: dict[str, Any] | None = Field(default=None, description="Merged key by key; null clears.")
+    destination_configuration: dict[str, Any] | None = Field(
+        default=None, description="Merged key by key; null clears a key."
+    )
+    default_schedule: ScheduleInput | None = None
+    additional_schedules: list[AdditionalScheduleInput] | None = Field(
+        default=None, description="The complete list: one not named is deleted."
+    )
+    schemas: list[SchemaId | SchemaInput] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=400,
+        description="The complete selection: tables not named are disabled. Named ones keep settings not given.",
+    )
+    automatically_add_new_objects: Discover | None = None
+    automatically_add_new_fields: Discover | None = None
+    normalize_names: NormalizeNames | None = None
+    data_cutoff_timestamp: str | None = None
+    disable_record_timestamps: bool | None = None
+    concurrency_limit: int | None = Field(default=None, ge=1)
+    resync_concurrency_limit: int | None = Field(default=None, ge=1)
+    policies: list[str] | None = None
+
+
+class Updated(BulkSyncDetails):
+    """The sync as it is now."""
+
+    not_taken: list[str] | None = None
+    """Settings the backend did not take as sent; tell the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The complete body to send."""
+
+    body: Json
+
+
+async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
+    read = await read_sync(context, arguments.sync_id)
+    changes = arguments.model_dump(
+        mode="json", exclude={"sync_id", "confirmation", "schemas"}, exclude_unset=True, exclude_none=False
+    )
+    _refuse_nulls(changes)
+    before, after = body_of(read.raw), merged(read.raw, changes)
+    if not as_object(after.get("default_schedule")).get("frequency"):
+        raise Failure(
+            "invalid_arguments",
+            "This bulk sync has no default schedule, and an update must send one.",
+            next='Give `default_schedule`, for example {"frequency": "manual"}.',
+        )
+    status, connection = await together(
+        read_status(context, arguments.sync_id), read_connection(context, after.get("destination_connection_id"))
+    )
+    sync_id, name = arguments.sync_id, read.name
+    effects: list[Effect] = _changes.of_settings(sync_id, name, before, after)
+    effects += _changes.of_schedules(sync_id, name, before, after)
+    if arguments.schemas is not None:
+        old, new = await _tables(context, arguments)
+        after["schemas"] = list(new.values())
+        effects += _changes.of_tables(sync_id, name, old, new)
+    if not effects:
+        raise Failure("invalid_arguments", "Nothing would change: everything named is already so. Nothing was sent.")
+    if before.get("active") is not False and after.get("active") is False and status.running is not None:
+        effects.append(cancels(read, status.running, context, asked=False))
+    return Plan(
+        effects=tuple(effects),
+        prepared=Prepared(after),
+        title=heading("Change", read, connection.spelled()),
+        phrase=name,
+        undo="Settings not listed stay as they are. Settings can be changed back; rows a later run replaced cannot.",
+    )
+
+
+def _refuse_nulls(changes: Json) -> None:
+    nulls = [key for key, value in changes.items() if value is None and key != "data_cutoff_timestamp"]
+    if nulls:
+        raise Failure(
+            "invalid_arguments",
+            f"{', '.join(f'`{key}`' for key in nulls)}: null is not a setting. Nothing was sent.",
+            next="Leave an argument out to keep what is there.",
+        )
+
+
+async def _tables(context: Context, arguments: Arguments) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The enabled tables as they are, and the wanted ones with what is not named carried over."""
+    listed = {one.id: one for one in SyncSchema.read_all((await context.api.get(SCHEMAS, id=arguments.sync_id)).data)}
+    given: dict[str, Json | None] = {}
+    for one in arguments.schemas or []:
+        wanted = None if isinstance(one, str) else one.model_dump(mode="json", exclude_unset=True)
+        given[one if isinstance(one, str) else one.id] = wanted
+    unknown = [name for name in given if name not in listed]
+    if unknown:
+        raise Failure(
+            "invalid_arguments",
+            f"`schemas`: not a table of this bulk sync: {', '.join(quoted(name) for name in unknown[:10])}. Nothing was sent.",
+            next="Call `list_bulk_sync_schemas` and use ids from there.",
+        )
+    names = list(given)
+    raw: dict[str, Json] = {}
+    for start in range(0, len(names), AT_ONCE):
+        some = names[start : start + AT_ONCE]
+        answers = await together(*(context.api.get(SCHEMA, id=arguments.sync_id, schema_id=table) for table in some))
+        raw |= {table: as_object(answer.data) for table, answer in zip(some, answers, strict=True)}
+    enabled = {table for table, one in listed.items() if one.enabled}
+    before = {table: schema_body({**raw[table], "id": table}) if table in raw else {"id": table} for table in enabled}
+    wanted = {table: schema_body({**raw[table], "id": table}, given[table]) for table in names}
+    after = {table: body for table, body in wanted.items() if body.get("enabled") is not False}
+    return before, after
+
+
+async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Updated:
+    answer = as_object((await context.api.put(SYNC, body=prepared.body, id=arguments.sync_id)).data)
+    details = BulkSyncDetails.of(answer).model_dump()
+    return Updated(**details, not_taken=not_taken(prepared.body, answer) or None)
+
+
+OPERATION = Operation(
+    name="update_bulk_sync",
+    title="Change a bulk sync",
+    description="Changes what is named and keeps the rest. Asks for confirmation when the change loses, redirects or "
+    "exposes data, with each setting before and after.",
+    method="PUT",
+    path=SYNC,
+    input=Arguments,
+    result=Updated,
+    plan=plan,
+    plans=(
+        ActivatesSchedule,
+        ArmsDestruction,
+        CancelsExecution,
+        ChangesField,
+        ChangesWriteMode,
+        DeletesSchedule,
+        DisablesSchemas,
+        RedirectsOutput,
+        RemovesObfuscation,
+        WidensFields,
+    ),
+    lock=lambda arguments: arguments.sync_id,
+    run=run,
+    idempotent=True,
+)

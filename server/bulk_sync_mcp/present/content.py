@@ -1,0 +1,57 @@
+"""Results and failures as a model reads them: the same facts as text and as structured content, both lean."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bulk_sync_mcp.core.errors import Failure
+from bulk_sync_mcp.core.pipeline import Done
+from bulk_sync_mcp.present.fence import fenced
+from bulk_sync_mcp.present.table import cell, table
+
+
+def structured(done: Done) -> dict[str, Any]:
+    """The result as plain data, nulls left out and backend text cleaned."""
+    return fenced(done.result.model_dump(mode="json", exclude_none=True))
+
+
+def text(done: Done, content: Mapping[str, Any]) -> str:
+    """The result in words. A call that wrote begins with what it did, in the plan's own words."""
+    effects = [f"Done: {line}" for line in done.plan.lines()] if done.plan is not None else []
+    return "\n".join([*effects, *_lines(content)])
+
+
+def _lines(content: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for key, value in content.items():
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):  # pyright: ignore[reportUnknownVariableType]
+            lines += [f"{key}:", table(value)]  # pyright: ignore[reportUnknownArgumentType]
+        elif isinstance(value, list):
+            lines.append(f"{key}: {', '.join(cell(item) for item in value) or 'none'}")  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        elif isinstance(value, dict) and any(isinstance(item, dict | list) for item in value.values()):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]
+            lines += [f"{key}:", *(f"  {line}" for part in _lines(value) for line in part.split("\n"))]  # pyright: ignore[reportUnknownArgumentType]
+        elif isinstance(value, dict):
+            lines.append(f"{key}: {', '.join(f'{name} {cell(item)}' for name, item in value.items())}")  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]
+        else:
+            lines.append(f"{key}: {cell(value)}")
+    return lines
+
+
+def failure_text(failure: Failure) -> str:
+    """A failure as a model reads it: code, words, what has changed, the next step."""
+    parts = [f"{failure.code}: {failure.message}", f"changed: {failure.changed}", f"next: {failure.next}"]
+    used_by = failure.details.get("used_by")
+    if used_by:
+        parts.insert(1, f"used_by: {json.dumps(fenced(used_by), ensure_ascii=False)}")
+    return "\n".join(parts)
+
+
+def failure_data(failure: Failure) -> dict[str, Any]:
+    """A failure as plain data, for callers that are programs."""
+    return {
+        "code": failure.code,
+        "message": failure.message,
+        "changed": failure.changed,
+        "next": failure.next,
+        "details": fenced(failure.details),
+    }

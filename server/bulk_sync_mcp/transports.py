@@ -1,0 +1,162 @@
+"""Serving over stdio and Streamable HTTP, and who calls over each.
+
+HTTP is for one principal on this machine: it listens on loopback and asks for a bearer token, since any local
+user could otherwise borrow the configured key.
+"""
+
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+
+from bulk_sync_mcp.composition import VERSION, Application, stdio_principal
+from bulk_sync_mcp.server import Identity, Principals, build_server
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
+
+
+def mcp_server(application: Application, principal: str) -> Server[Any]:
+    """The MCP server of an application."""
+    identity = Identity(application.title, VERSION, application.instructions)
+    return build_server(
+        application.registry, application.pipeline, identity, Principals(principal), application.api.aclose
+    )
+
+
+class _Lines:
+    """Standard input line by line, read in a thread that is left behind when serving ends.
+
+    The SDK's own reader waits for its thread, so that a signal would not end the server until input does.
+    """
+
+    def __aiter__(self) -> "_Lines":
+        return self
+
+    async def __anext__(self) -> str:
+        line = await anyio.to_thread.run_sync(sys.stdin.buffer.readline, abandon_on_cancel=True)
+        if not line:
+            raise StopAsyncIteration
+        return line.decode("utf-8", errors="replace")
+
+
+async def serve_stdio(application: Application) -> None:
+    """Serves until input ends, SIGTERM or SIGINT; calls under way are cancelled, and audited as such."""
+    server = mcp_server(application, stdio_principal())
+    async with anyio.create_task_group() as group:
+
+        async def serve() -> None:
+            async with stdio_server(stdin=_Lines()) as (read, write):  # pyright: ignore[reportArgumentType] - iterated only
+                await server.run(read, write, server.create_initialization_options())
+            group.cancel_scope.cancel()
+
+        group.start_soon(serve)
+        if os.name == "posix":
+            with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                async for received in signals:
+                    logger.info("stopping on %s", received.name)
+                    break
+            group.cancel_scope.cancel()
+
+
+def run_stdio(application: Application) -> None:
+    """Serves stdio and ends the process with status 0."""
+    anyio.run(serve_stdio, application)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The thread that reads standard input may still hold its lock, which an ordinary exit would wait for.
+    os._exit(0)
+
+
+class BearerOnly:
+    """Lets requests through that carry the token, and names their principal; `/health` is open."""
+
+    def __init__(self, app: "ASGIApp", token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+        self._principal = "http:" + hashlib.sha256(self._expected).hexdigest()[:16]
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if scope["type"] != "http" or scope["path"] == "/health":
+            await self._app(scope, receive, send)
+            return
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        if len(given) != 1 or not hmac.compare_digest(given[0], self._expected):
+            from starlette.responses import JSONResponse
+
+            answer = JSONResponse(
+                {
+                    "error": "unauthorized",
+                    "message": "Send the token this server printed as `Authorization: Bearer …`.",
+                },
+                status_code=401,
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+            await answer(scope, receive, send)
+            return
+        await self._app({**scope, "bulk_sync_mcp.principal": self._principal}, receive, send)
+
+
+def http_app(application: Application, token: str) -> "ASGIApp":
+    """The ASGI application: MCP at `/mcp`, liveness at `/health`, everything else behind the token."""
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    async def health(_request: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok", "version": VERSION, "backend": application.backend.name})
+
+    server = mcp_server(application, "http")
+    app = server.streamable_http_app(custom_starlette_routes=[Route("/health", health, methods=["GET"])])
+    return BearerOnly(app, token)
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """A signal that has been acted upon already."""
+
+
+@asynccontextmanager
+async def _clean_signals() -> AsyncGenerator[None]:
+    """uvicorn raises a signal again after it has shut down; this makes that a no-op, so that we end with status 0."""
+    before = {number: signal.signal(number, _ignore) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+async def serve_asgi(app: "ASGIApp", port: int, path: str, label: str, notes: Sequence[str]) -> None:
+    """Serves an ASGI application on loopback until SIGTERM or SIGINT. Tells its address on standard error."""
+    import socket
+
+    import uvicorn
+
+    listener = socket.create_server(("127.0.0.1", port))
+    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5, access_log=False)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
+    sys.stderr.write("\n".join([f"{label}{address}", *notes]) + "\n")
+    sys.stderr.flush()
+    async with _clean_signals():
+        await uvicorn.Server(config).serve(sockets=[listener])
+
+
+async def serve_http(application: Application, token: str | None = None) -> None:
+    """Serves Streamable HTTP; makes and prints a token unless one is given."""
+    used = token or secrets.token_urlsafe(24)
+    notes = [] if token else [f"Authorization: Bearer {used}"]
+    label = f"{application.title} at "
+    await serve_asgi(http_app(application, used), application.settings.http_port, "/mcp", label, notes)
