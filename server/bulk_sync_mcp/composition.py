@@ -205,7 +205,7 @@ def _local_client(settings: Settings, backend: Backend) -> "ApiClient":
     from bulk_sync_mcp.api.client import ApiClient
 
     key = backend.authorization.get_secret_value().partition(" ")[2]
-    return ApiClient(backend, transport=httpx.ASGITransport(app=local_asgi(settings, key)))
+    return ApiClient(backend, transport=httpx.ASGITransport(app=local_asgi(settings, key), raise_app_exceptions=False))
 
 
 def local_asgi(settings: Settings, api_key: str) -> Any:

@@ -5,8 +5,6 @@ call; in 2026-07-28 it is the call's own answer, and the client calls again with
 """
 
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -109,10 +107,8 @@ class Identity:
     instructions: str
 
 
-def build_server(
-    registry: Registry, pipeline: Pipeline, identity: Identity, principals: Principals, close: Any
-) -> Server[Any]:
-    """The MCP server for these operations. `close` is awaited once when it stops serving."""
+def build_server(registry: Registry, pipeline: Pipeline, identity: Identity, principals: Principals) -> Server[Any]:
+    """The MCP server for these operations. Its lifespan does nothing: clients start servers just to list tools."""
     tools = [tool_of(operation) for operation in registry]
 
     async def list_tools(
@@ -140,15 +136,8 @@ def build_server(
             return _failed(Failure("internal", "A fault in this server, told in its log.", changed="unknown"))
         content = structured(done)
         return types.CallToolResult(
-            content=[types.TextContent(text=text(done, content))], structured_content=content, is_error=False
+            content=[types.TextContent(text=text(content))], structured_content=content, is_error=False
         )
-
-    @asynccontextmanager
-    async def lifespan(_server: Server[Any]) -> AsyncGenerator[None]:
-        try:
-            yield None
-        finally:
-            await close()
 
     return Server(
         "bulk-sync-mcp",
@@ -157,7 +146,6 @@ def build_server(
         description="Operates Polytomic bulk syncs, with guards around everything that loses data.",
         instructions=identity.instructions,
         cache_hints={"tools/list": CacheHint(ttl_ms=_DAY_MS, scope="private")},
-        lifespan=lifespan,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )

@@ -31,9 +31,7 @@ logger = logging.getLogger(__name__)
 def mcp_server(application: Application, principal: str) -> Server[Any]:
     """The MCP server of an application."""
     identity = Identity(application.title, VERSION, application.instructions)
-    return build_server(
-        application.registry, application.pipeline, identity, Principals(principal), application.api.aclose
-    )
+    return build_server(application.registry, application.pipeline, identity, Principals(principal))
 
 
 class _Lines:
@@ -55,6 +53,14 @@ class _Lines:
 async def serve_stdio(application: Application) -> None:
     """Serves until input ends, SIGTERM or SIGINT; calls under way are cancelled, and audited as such."""
     server = mcp_server(application, stdio_principal())
+    try:
+        await _serve_until_told(server)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await application.api.aclose()
+
+
+async def _serve_until_told(server: Server[Any]) -> None:
     async with anyio.create_task_group() as group:
 
         async def serve() -> None:
@@ -159,4 +165,7 @@ async def serve_http(application: Application, token: str | None = None) -> None
     used = token or secrets.token_urlsafe(24)
     notes = [] if token else [f"Authorization: Bearer {used}"]
     label = f"{application.title} at "
-    await serve_asgi(http_app(application, used), application.settings.http_port, "/mcp", label, notes)
+    try:
+        await serve_asgi(http_app(application, used), application.settings.http_port, "/mcp", label, notes)
+    finally:
+        await application.api.aclose()

@@ -96,7 +96,7 @@ def run(flags: argparse.Namespace) -> int:
         finally:
             await application.api.aclose()
         content = structured(done)
-        print(json.dumps(content, indent=2, ensure_ascii=False) if flags.json else text(done, content))  # noqa: T201
+        print(json.dumps(content, indent=2, ensure_ascii=False) if flags.json else text(content))  # noqa: T201
         return 0
 
     return anyio.run(call)

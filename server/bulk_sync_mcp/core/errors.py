@@ -62,7 +62,7 @@ _ROWS = (
     ),
     ErrorCode(
         "backend_unreachable",
-        "No connection to the backend; nothing was sent.",
+        "No answer from the backend to a request that only reads.",
         "Check the address and the network.",
     ),
     ErrorCode(

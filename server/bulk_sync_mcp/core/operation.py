@@ -56,8 +56,7 @@ class Operation(Generic[InputT, ResultT, PreparedT]):
 
     `plan` only reads and returns the effects; `run` is given the plan that was admitted. A read-only operation
     has no `plan` and costs no extra request. `lock` names what no two calls may change at once (a sync id).
-    `plans` lists every kind of effect `plan` can return; the guard refuses others. `render` gives the text of
-    a result (None: compact JSON).
+    `plans` lists every kind of effect `plan` can return; the guard refuses others.
     """
 
     name: str
@@ -71,7 +70,6 @@ class Operation(Generic[InputT, ResultT, PreparedT]):
     plan: Callable[[Context, InputT], Awaitable[Plan[PreparedT]]] | None = None
     plans: tuple[type[Effect], ...] = ()
     lock: Callable[[InputT], str | None] = field(default=lambda _arguments: None)
-    render: Callable[[ResultT], str] | None = None
     toolset: Toolset = "default"
     idempotent: bool = False
 
@@ -98,8 +96,12 @@ class Operation(Generic[InputT, ResultT, PreparedT]):
 
     @cached_property
     def output_schema(self) -> dict[str, Any]:
-        """JSON Schema of the structured result."""
-        return tool_schema(self.result)
+        """JSON Schema of the structured result. One that writes begins with its effects, in the plan's words."""
+        schema = tool_schema(self.result)
+        if not self.read_only:
+            effects = {"type": "array", "items": {"type": "string"}, "description": "What this call does, worst first."}
+            schema["properties"] = {"effects": effects, **schema["properties"]}
+        return schema
 
 
 AnyOperation = Operation[Any, Any, Any]

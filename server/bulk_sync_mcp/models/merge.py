@@ -110,8 +110,12 @@ def _column(raw: Json) -> Json:
 
 
 def changed_leaves(before: object, after: object, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Every setting that differs between two JSON values, as (dotted path, before, after)."""
-    if isinstance(before, dict) and isinstance(after, dict):
+    """Every setting that differs between two JSON values, as (dotted path, before, after).
+
+    An object that is missing on one side counts as empty, so that settings are named one by one.
+    """
+    objects = isinstance(before, dict) + isinstance(after, dict)
+    if objects == 2 or (objects == 1 and (before is None or after is None)):
         old, new = as_object(cast("object", before)), as_object(cast("object", after))
         for key in sorted({*old, *new}):
             yield from changed_leaves(old.get(key), new.get(key), f"{path}.{key}" if path else key)

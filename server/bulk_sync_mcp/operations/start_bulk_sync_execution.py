@@ -108,7 +108,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
             )
         )
         effects += await _on_output(context, arguments, read, tables, past, destination)
-    action = f"Start a {'test' if arguments.test else arguments.resync_mode or 'ordinary'} run of"
+    action = f"Start {'a test' if arguments.test else f'a {arguments.resync_mode}' if arguments.resync_mode else 'an ordinary'} run of"
     body: dict[str, Any] = {}
     if arguments.test:
         body["test"] = True
@@ -246,7 +246,7 @@ async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Exe
 
 async def _what_happened(context: Context, arguments: Arguments, prepared: Prepared, failure: ApiFailure) -> Execution:
     """The execution a lost answer belongs to. Raises a `Failure` that tells what is when there is none for certain."""
-    if failure.status == 409:
+    if failure.code == "conflict":
         status = await read_status(context, arguments.sync_id)
         raise already_running(status.running, context) if status.running is not None else failure
     if failure.changed != "unknown":

@@ -9,16 +9,19 @@ from bulk_sync_mcp.core.pipeline import Done
 from bulk_sync_mcp.present.fence import fenced
 from bulk_sync_mcp.present.table import cell, table
 
+LINE = 100
+"""Characters from which a list is told one item a line."""
+
 
 def structured(done: Done) -> dict[str, Any]:
-    """The result as plain data, nulls left out and backend text cleaned."""
-    return fenced(done.result.model_dump(mode="json", exclude_none=True))
+    """The result as plain data, nulls left out and backend text cleaned; a call that wrote tells its effects first."""
+    content = fenced(done.result.model_dump(mode="json", exclude_none=True))
+    return content if done.plan is None else {"effects": done.plan.lines(), **content}
 
 
-def text(done: Done, content: Mapping[str, Any]) -> str:
-    """The result in words. A call that wrote begins with what it did, in the plan's own words."""
-    effects = [f"Done: {line}" for line in done.plan.lines()] if done.plan is not None else []
-    return "\n".join([*effects, *_lines(content)])
+def text(content: Mapping[str, Any]) -> str:
+    """The same in words."""
+    return "\n".join(_lines(content))
 
 
 def _lines(content: Mapping[str, Any]) -> list[str]:
@@ -26,6 +29,8 @@ def _lines(content: Mapping[str, Any]) -> list[str]:
     for key, value in content.items():
         if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):  # pyright: ignore[reportUnknownVariableType]
             lines += [f"{key}:", table(value)]  # pyright: ignore[reportUnknownArgumentType]
+        elif isinstance(value, list) and sum(len(str(item)) for item in value) > LINE:  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            lines += [f"{key}:", *(f"- {cell(item)}" for item in value)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         elif isinstance(value, list):
             lines.append(f"{key}: {', '.join(cell(item) for item in value) or 'none'}")  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         elif isinstance(value, dict) and any(isinstance(item, dict | list) for item in value.values()):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]
