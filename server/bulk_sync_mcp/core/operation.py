@@ -15,7 +15,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from bulk_sync_mcp.core.context import Context
-from bulk_sync_mcp.core.effects import Effect, Plan
+from bulk_sync_mcp.core.plan import Effect, Plan
 from bulk_sync_mcp.core.schema import tool_schema
 
 Toolset = Literal["default", "executions", "schemas", "schedules", "error_handling", "connections", "account"]

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from bulk_sync_mcp.core.context import Caller, Context
-from bulk_sync_mcp.core.effects import Plan
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.operation import AnyOperation, GuardedInput, Input, Result
+from bulk_sync_mcp.core.plan import Plan
 from bulk_sync_mcp.core.text import canonical_json, clean
 from bulk_sync_mcp.core.validation import explain
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bulk_sync_mcp.core.context import Caller, FormAnswer, Question
-from bulk_sync_mcp.core.effects import Effect, Plan, difference
 from bulk_sync_mcp.core.errors import Failure
+from bulk_sync_mcp.core.plan import Effect, Plan, difference
 from bulk_sync_mcp.core.text import clean
 from bulk_sync_mcp.guard.approval import ApprovalStore, Binding, Channel, Shown
 from bulk_sync_mcp.guard.decide import decide

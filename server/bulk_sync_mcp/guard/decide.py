@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bulk_sync_mcp.core.effects import Effect, Plan
+from bulk_sync_mcp.core.plan import Effect, Plan
 from bulk_sync_mcp.guard.policy import DEFAULTS, Evidence, required
 
 

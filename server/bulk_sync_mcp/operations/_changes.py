@@ -12,11 +12,11 @@ from bulk_sync_mcp.core.effects import (
     ChangesWriteMode,
     DeletesSchedule,
     DisablesSchemas,
-    Effect,
     RedirectsOutput,
     RemovesObfuscation,
     WidensFields,
 )
+from bulk_sync_mcp.core.plan import Effect
 from bulk_sync_mcp.models.base import moment
 from bulk_sync_mcp.models.bulk_sync import Schedule
 from bulk_sync_mcp.models.merge import Json, as_object, as_objects, changed_leaves

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from bulk_sync_mcp.core.effects import ArmsDestruction, Effect
+from bulk_sync_mcp.core.effects import ArmsDestruction
+from bulk_sync_mcp.core.plan import Effect
 from bulk_sync_mcp.models.bulk_sync import Schedule
 
 

@@ -3,16 +3,10 @@
 from pydantic import Field
 
 from bulk_sync_mcp.core.context import Context
-from bulk_sync_mcp.core.effects import (
-    ActivatesSchedule,
-    ArmsDestruction,
-    CancelsExecution,
-    ChangesField,
-    Effect,
-    Plan,
-)
+from bulk_sync_mcp.core.effects import ActivatesSchedule, ArmsDestruction, CancelsExecution, ChangesField
 from bulk_sync_mcp.core.ids import SyncId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation, Result
+from bulk_sync_mcp.core.plan import Effect, Plan
 from bulk_sync_mcp.models.merge import as_object
 from bulk_sync_mcp.operations._reading import (
     cancels,

@@ -1,10 +1,11 @@
 """Cancel the running execution of a bulk sync."""
 
 from bulk_sync_mcp.core.context import Context
-from bulk_sync_mcp.core.effects import CancelsExecution, Plan
+from bulk_sync_mcp.core.effects import CancelsExecution
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.ids import SyncId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation, Result
+from bulk_sync_mcp.core.plan import Plan
 from bulk_sync_mcp.operations._reading import (
     cancels,
     heading,

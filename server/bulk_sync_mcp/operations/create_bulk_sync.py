@@ -5,10 +5,11 @@ from typing import Any
 from pydantic import Field
 
 from bulk_sync_mcp.core.context import Context
-from bulk_sync_mcp.core.effects import ArmsDestruction, CreatesSync, Effect, Plan
+from bulk_sync_mcp.core.effects import ArmsDestruction, CreatesSync
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.ids import ConnectionId, SchemaId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation
+from bulk_sync_mcp.core.plan import Effect, Plan
 from bulk_sync_mcp.core.text import quoted
 from bulk_sync_mcp.models.bulk_sync import (
     AdditionalScheduleInput,

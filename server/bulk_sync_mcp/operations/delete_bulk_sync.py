@@ -1,9 +1,10 @@
 """Delete a bulk sync with its schedules, table selection and history."""
 
 from bulk_sync_mcp.core.context import Context
-from bulk_sync_mcp.core.effects import CancelsExecution, DeletesSync, Effect, Plan
+from bulk_sync_mcp.core.effects import CancelsExecution, DeletesSync
 from bulk_sync_mcp.core.ids import SyncId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation, Result
+from bulk_sync_mcp.core.plan import Effect, Plan
 from bulk_sync_mcp.core.text import clean
 from bulk_sync_mcp.operations._reading import (
     SYNC,

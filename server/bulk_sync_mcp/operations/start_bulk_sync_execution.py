@@ -10,9 +10,7 @@ from bulk_sync_mcp.core.effects import (
     Cause,
     DeletesRows,
     DropsOutput,
-    Effect,
     OnTables,
-    Plan,
     RereadsSource,
     StartsRun,
     TruncatesOutput,
@@ -21,6 +19,7 @@ from bulk_sync_mcp.core.effects import (
 from bulk_sync_mcp.core.errors import ApiFailure, Failure
 from bulk_sync_mcp.core.ids import SchemaId, SyncId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation
+from bulk_sync_mcp.core.plan import Effect, Plan
 from bulk_sync_mcp.core.text import quoted
 from bulk_sync_mcp.models.bulk_sync import MODES, SyncSchema
 from bulk_sync_mcp.models.execution import Execution, ExecutionDetails

@@ -14,8 +14,6 @@ from bulk_sync_mcp.core.effects import (
     ChangesWriteMode,
     DeletesSchedule,
     DisablesSchemas,
-    Effect,
-    Plan,
     RedirectsOutput,
     RemovesObfuscation,
     WidensFields,
@@ -23,6 +21,7 @@ from bulk_sync_mcp.core.effects import (
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.ids import ConnectionId, SchemaId, SyncId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation
+from bulk_sync_mcp.core.plan import Effect, Plan
 from bulk_sync_mcp.core.text import quoted
 from bulk_sync_mcp.models.bulk_sync import (
     AdditionalScheduleInput,
