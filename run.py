@@ -74,7 +74,7 @@ def commands(name: str, arguments: list[str]) -> list[list[str]]:
         [str(PYTHON), "-m", "ruff", "check", "."],
         [str(PYTHON), "-m", "ruff", "format", "--check", "."],
         [str(PYTHON), "-m", "pyright", "--pythonpath", str(PYTHON)],
-        [server, "manifests", "check"],
+        [server, "manifests", "check", "--root", "."],
     ]
 
 
