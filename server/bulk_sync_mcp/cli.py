@@ -21,6 +21,14 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="configuration file (TOML)")
     parser.add_argument("--workspace", type=Path, metavar="DIR", help="directory local connections work in")
     parser.add_argument("--state-dir", type=Path, metavar="DIR", help="where approvals, audit and local state live")
+    parser.add_argument("--policy", type=Path, metavar="FILE", help="policy file (TOML)")
+    parser.add_argument("--access", choices=("full", "read-only"), help="read-only hides and refuses what writes")
+    parser.add_argument(
+        "--unattended",
+        action="store_true",
+        default=None,
+        help="let the policy file's [[unattended]] entries take effect",
+    )
     parser.add_argument("--log-level", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
 
@@ -45,7 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
         given = ["serve", *given]
-    flags = parser().parse_args(given)
+    top = parser()
+    flags, rest = top.parse_known_args(given)
+    if flags.command == "call":
+        # argparse takes a list of words only where it begins: KEY=VALUE after a flag is left to us.
+        flags.arguments += [word for word in rest if not word.startswith("-")]
+        rest = [word for word in rest if word.startswith("-")]
+    if rest:
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
     if flags.version:
         from bulk_sync_mcp.composition import VERSION
 
@@ -56,3 +71,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         sys.stderr.write(f"bulk-sync-mcp: {error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("bulk-sync-mcp: interrupted; an execution that was started goes on by itself\n")
+        return 130

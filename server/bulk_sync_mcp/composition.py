@@ -11,7 +11,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,12 @@ from bulk_sync_mcp.core.context import Answer, Caller, Context, utc_now
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.operation import AnyOperation, Input, Registry, discover
 from bulk_sync_mcp.core.pipeline import Admission, Admit, Pipeline, confirmation_of
-from bulk_sync_mcp.guard.approval import SqliteApprovalStore
+from bulk_sync_mcp.guard.approval import ApprovalStore
+from bulk_sync_mcp.guard.budget import BudgetLedger
 from bulk_sync_mcp.guard.consent import Gate, Request
 from bulk_sync_mcp.guard.locks import Locks
+from bulk_sync_mcp.guard.policy_file import PolicyError, read_policy
+from bulk_sync_mcp.guard.rules import Policy
 from bulk_sync_mcp.instructions import instructions
 from bulk_sync_mcp.observe.audit import AuditLog
 from bulk_sync_mcp.settings import Settings, SettingsError
@@ -46,7 +49,14 @@ class LazyApi:
     def client(self) -> "ApiClient":
         """The client, made when first asked for. Raises `Failure` `not_configured` when there is no backend."""
         if self._client is None:
-            self._client = self._make()
+            try:
+                self._client = self._make()
+            except (SettingsError, OSError) as error:
+                raise Failure(
+                    "not_configured",
+                    f"The backend cannot be used as configured: {error}. Nothing was done.",
+                    next="A person must correct this and start the server again; `bulk-sync-mcp doctor` checks it.",
+                ) from None
         return self._client
 
     async def get(self, template: str, *, query: Mapping[str, object] | None = None, **path: str) -> Answer:
@@ -101,6 +111,7 @@ class Application:
     registry: Registry
     api: LazyApi
     pipeline: Pipeline
+    gate: Gate
 
     @property
     def local(self) -> bool:
@@ -118,11 +129,29 @@ class Application:
         return instructions(self.backend.origin, self.local)
 
 
-def _gate(settings: Settings, backend: Backend, now: Callable[[], datetime]) -> Admit:
-    directory = settings.guard_dir
-    store = SqliteApprovalStore(directory / "approvals.sqlite", now)
-    gate = Gate(store, Locks(directory / "locks"), backend.fingerprint)
+def policy_of(settings: Settings, registry: Registry) -> Policy:
+    """The policy in force. Raises `SettingsError` for a wrong file."""
+    path = settings.policy_path
+    try:
+        read = read_policy(path, [one.name for one in registry], unattended=settings.unattended) if path else Policy()
+    except PolicyError as error:
+        raise SettingsError(str(error)) from None
+    return replace(read, access="read-only") if settings.access == "read-only" else read
 
+
+def gate_of(settings: Settings, backend: Backend, policy: Policy, now: Callable[[], datetime]) -> Gate:
+    """The guard of one backend; its files are made when first used."""
+    directory = settings.guard_dir
+    return Gate(
+        ApprovalStore(directory / "approvals.sqlite", now),
+        Locks(directory / "locks"),
+        BudgetLedger(directory / "budget.sqlite", now),
+        backend.fingerprint,
+        policy,
+    )
+
+
+def _admit(gate: Gate) -> Admit:
     def admit(
         operation: AnyOperation, arguments: Input, canonical: str, context: Context, caller: Caller
     ) -> AbstractAsyncContextManager[Admission]:
@@ -151,19 +180,23 @@ def compose(
 
     Raises `SettingsError` for an address or credential that cannot be used.
     """
-    registry = Registry(one for one in discover(operations) if one.toolset in toolsets)
+    every = discover(operations)
+    policy = policy_of(settings, every)
+    readable = policy.access == "full"
+    registry = Registry(one for one in every if one.toolset in toolsets and (readable or one.read_only))
     if settings.on_polytomic:
         backend = _polytomic(settings)
         api = LazyApi(lambda: _polytomic_client(settings, backend))
     else:
         backend = _local(settings)
         api = LazyApi(lambda: _local_client(settings, backend))
+    gate = gate_of(settings, backend, policy, now)
     pipeline = Pipeline(
         Context(api=api, now=now),
-        _gate(settings, backend, now),
+        _admit(gate),
         AuditLog(settings.guard_dir, backend.origin, now),
     )
-    return Application(settings, backend, registry, api, pipeline)
+    return Application(settings, backend, registry, api, pipeline, gate)
 
 
 def _local(settings: Settings) -> Backend:
@@ -177,22 +210,34 @@ def _polytomic(settings: Settings) -> Backend:
     key = settings.polytomic_api_key
     if key is None:
         raise SettingsError("POLYTOMIC_API_KEY is not set")
-    organization = settings.polytomic_organization_id
+    organization = (settings.polytomic_organization_id or "").strip()
     try:
-        return Backend(settings.polytomic_base_url, basic(organization, key) if organization else bearer(key))
+        authorization = basic(organization, key) if organization else bearer(key)
     except ValueError as error:
-        raise SettingsError(f"POLYTOMIC_*: {error}") from None
+        raise SettingsError(f"POLYTOMIC_API_KEY or POLYTOMIC_ORGANIZATION_ID: {error}") from None
+    try:
+        return Backend(settings.polytomic_base_url, authorization)
+    except ValueError as error:
+        raise SettingsError(f"POLYTOMIC_BASE_URL: {error}") from None
 
 
 def _polytomic_client(settings: Settings, backend: Backend) -> "ApiClient":
     from bulk_sync_mcp.api.client import ApiClient
     from bulk_sync_mcp.api.wire import tls_context
 
-    return ApiClient(backend, verify=tls_context(settings.ca_file) if settings.ca_file else None)
+    try:
+        return ApiClient(backend, verify=tls_context(settings.ca_file) if settings.ca_file else None)
+    except OSError as error:
+        raise SettingsError(f"ca_file {settings.ca_file}: {error.strerror or error}") from None
+
+
+def missing_local_libraries() -> list[str]:
+    """What of the extra `local` is not installed."""
+    return [name for name in LOCAL_LIBRARIES if importlib.util.find_spec(name) is None]
 
 
 def _local_client(settings: Settings, backend: Backend) -> "ApiClient":
-    missing = [name for name in LOCAL_LIBRARIES if importlib.util.find_spec(name) is None]
+    missing = missing_local_libraries()
     if missing:
         raise Failure(
             "not_configured",

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 RequestContext = ServerRequestContext[Any, Any]
 _FORM = "confirm"
+_PAGE = "approve"
 _DAY_MS = 86_400_000
 
 
@@ -54,17 +55,33 @@ class McpCaller:
         forms = asks is not None and (asks.form is not None or asks.url is None)
         return forms and (self._modern or self.request.session.can_send_request)
 
+    @property
+    def can_open(self) -> bool:
+        """Whether the client declared that it can have the user open an address."""
+        capabilities = self.request.session.client_capabilities
+        opens = (
+            capabilities is not None
+            and capabilities.elicitation is not None
+            and capabilities.elicitation.url is not None
+        )
+        return opens and (self._modern or self.request.session.can_send_request)
+
     async def ask(self, question: Question) -> FormAnswer:
         """The answer to a form. Raises `AnotherRound` on 2026-07-28; a client that fails to ask counts as a cancel."""
         if self._modern:
             raise AnotherRound(question)
         try:
+            if question.url is not None:
+                opened = await self.request.session.elicit_url(
+                    question.message, question.url, question.approval, related_request_id=self.request.request_id
+                )
+                return FormAnswer(opened.action, {}, question.approval, page=True)
             answer = await self.request.session.elicit_form(
                 question.message, dict(question.schema), related_request_id=self.request.request_id
             )
         except (MCPError, ValidationError) as error:
             logger.warning("the client could not show a form: %s", type(error).__name__)
-            return FormAnswer("cancel", {}, question.approval)
+            return FormAnswer("cancel", {}, question.approval, page=question.url is not None)
         return FormAnswer(answer.action, answer.content or {}, question.approval)
 
 
@@ -153,15 +170,24 @@ def build_server(registry: Registry, pipeline: Pipeline, identity: Identity, pri
 
 def _answer(params: types.CallToolRequestParams) -> FormAnswer | None:
     """The answer of a second round; None without state, so that an answer nobody asked for is asked anew."""
-    given = (params.input_responses or {}).get(_FORM)
+    answers = params.input_responses or {}
+    given = answers.get(_FORM) or answers.get(_PAGE)
     if params.request_state is None or given is None:
         return None
+    page = _FORM not in answers
     if not isinstance(given, types.ElicitResult):
-        return FormAnswer("cancel", {}, params.request_state)
-    return FormAnswer(given.action, given.content or {}, params.request_state)
+        return FormAnswer("cancel", {}, params.request_state, page)
+    return FormAnswer(given.action, given.content or {}, params.request_state, page)
 
 
 def _question(question: Question) -> types.InputRequiredResult:
+    if question.url is not None:
+        page = types.ElicitRequestURLParams(
+            message=question.message, url=question.url, elicitation_id=question.approval
+        )
+        return types.InputRequiredResult(
+            input_requests={_PAGE: types.ElicitRequest(params=page)}, request_state=question.approval
+        )
     form = types.ElicitRequestFormParams(message=question.message, requested_schema=dict(question.schema))
     return types.InputRequiredResult(
         input_requests={_FORM: types.ElicitRequest(params=form)}, request_state=question.approval

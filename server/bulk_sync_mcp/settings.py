@@ -6,17 +6,20 @@ never from the working directory, where a cloned project could plant one, and th
 
 import difflib
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+import pydantic_settings
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 NAME = "bulk-sync-mcp"
 PREFIX = "BULK_SYNC_MCP_"
+_TOKEN = re.compile(r"[\x21-\x7e]{16,}")
 
 
 class SettingsError(Exception):
@@ -43,8 +46,39 @@ class Settings(BaseSettings):
     batch_pause: float = Field(default=0.0, ge=0, le=60)
     """Slow motion for rehearsals on the local service, in seconds after each batch."""
     http_port: int = Field(default=8765, ge=0, le=65_535)
-    http_token: SecretStr | None = Field(default=None, min_length=16)
+    http_token: SecretStr | None = None
+    policy: Path | None = None
+    """The policy file; by default `policy.toml` in the user's configuration directory, if there is one."""
+    access: Literal["full", "read-only"] = "full"
+    unattended: bool = False
+    """Lets the policy file's [[unattended]] entries take effect."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+
+    @field_validator("polytomic_api_key")
+    @classmethod
+    def _not_blank(cls, key: SecretStr | None) -> SecretStr | None:
+        """A key that came out empty, say from a missing secret, must not become work on the local service."""
+        if key is not None and not key.get_secret_value().strip():
+            raise ValueError("is set but empty; give a key, or unset it to work on the local service")
+        return key
+
+    @field_validator("http_token")
+    @classmethod
+    def _sendable(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and _TOKEN.fullmatch(token.get_secret_value()) is None:
+            raise ValueError("must be 16 or more printable ASCII characters without spaces")
+        return token
+
+    @field_validator("ca_file", "state_dir", "workspace", mode="after")
+    @classmethod
+    def _home(cls, path: Path | None) -> Path | None:
+        """`~` means the home directory here too: clients start servers without a shell that would know."""
+        return path.expanduser() if path is not None else None
+
+    @field_validator("roots", mode="after")
+    @classmethod
+    def _homes(cls, paths: list[Path]) -> list[Path]:
+        return [path.expanduser() for path in paths]
 
     @classmethod
     def settings_customise_sources(
@@ -64,6 +98,12 @@ class Settings(BaseSettings):
         return self.polytomic_api_key is not None
 
     @property
+    def policy_path(self) -> Path | None:
+        """The policy file in force, None when there is none."""
+        usual = platformdirs.user_config_path(NAME) / "policy.toml"
+        return self.policy or (usual if usual.exists() else None)
+
+    @property
     def guard_dir(self) -> Path:
         """Where approvals, locks and the audit log live."""
         return self.state_dir / "guard"
@@ -79,14 +119,46 @@ def load(flags: Mapping[str, Any] | None = None, config: Path | None = None) -> 
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     path = config or platformdirs.user_config_path(NAME) / "config.toml"
     from_file = _read(path, required=config is not None)
-    _check_names(from_file, f"in {path}")
+    _check_names(from_file, list(Settings.model_fields), f"in {path}")
     _check_environment()
     try:
         environment = Settings().model_dump(exclude_unset=True)
-        return Settings(**{**from_file, **environment, **given})
+        settings = Settings(**{**from_file, **environment, **given})
     except ValidationError as error:
-        lines = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()]
+        lines = [f"{_spelled(one['loc'])}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors()]
         raise SettingsError(f"wrong setting: {'; '.join(lines)}") from None
+    except pydantic_settings.SettingsError as error:
+        # Told of a list that is no JSON. Its cause quotes the value, so only its own words are passed on.
+        raise SettingsError(f"wrong setting: {error}; write a list as JSON") from None
+    _check_credential(settings)
+    return settings
+
+
+def _spelled(location: tuple[int | str, ...]) -> str:
+    """`http_port (BULK_SYNC_MCP_HTTP_PORT)`: a setting as it is called in a file, and in the environment."""
+    first = str(location[0])
+    names = {field.validation_alias: name for name, field in Settings.model_fields.items() if field.validation_alias}
+    name = names.get(first, first)
+    rest = "".join(f"[{part}]" for part in location[1:])
+    return f"{name}{rest} ({_variable(name)})"
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a setting."""
+    alias = Settings.model_fields[name].validation_alias
+    return alias if isinstance(alias, str) else PREFIX + name.upper()
+
+
+def _check_credential(settings: Settings) -> None:
+    """Whoever names an organization or an address means Polytomic, and must not end up on the local service."""
+    if settings.on_polytomic:
+        return
+    for name in ("polytomic_organization_id", "polytomic_base_url"):
+        if getattr(settings, name) != Settings.model_fields[name].default:
+            raise SettingsError(
+                f"{_variable(name)} is set but POLYTOMIC_API_KEY is not; "
+                f"set the key, or unset {_variable(name)} to work on the local service"
+            )
 
 
 def _read(path: Path, *, required: bool) -> dict[str, Any]:
@@ -100,8 +172,7 @@ def _read(path: Path, *, required: bool) -> dict[str, Any]:
         raise SettingsError(f"cannot read {path}: {error}") from None
 
 
-def _check_names(given: Mapping[str, Any], where: str) -> None:
-    known = list(Settings.model_fields)
+def _check_names(given: Iterable[str], known: Sequence[str], where: str) -> None:
     for name in given:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
@@ -112,5 +183,7 @@ def _check_names(given: Mapping[str, Any], where: str) -> None:
 
 
 def _check_environment() -> None:
-    names = [name for name in os.environ if name.startswith(PREFIX)]
-    _check_names({name.removeprefix(PREFIX).lower(): None for name in names}, "in the environment")
+    names = [name for name in os.environ if name.upper().startswith(PREFIX)]
+    _check_names(
+        [name.upper() for name in names], [_variable(name) for name in Settings.model_fields], "in the environment"
+    )

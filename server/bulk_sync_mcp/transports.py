@@ -21,6 +21,7 @@ from mcp.server.stdio import stdio_server
 
 from bulk_sync_mcp.composition import VERSION, Application, stdio_principal
 from bulk_sync_mcp.server import Identity, Principals, build_server
+from bulk_sync_mcp.settings import SettingsError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -92,15 +93,15 @@ class BearerOnly:
 
     def __init__(self, app: "ASGIApp", token: str) -> None:
         self._app = app
-        self._expected = f"Bearer {token}".encode()
-        self._principal = "http:" + hashlib.sha256(self._expected).hexdigest()[:16]
+        self._token = token.encode()
+        self._principal = "http:" + hashlib.sha256(b"Bearer " + self._token).hexdigest()[:16]
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http" or scope["path"] == "/health":
             await self._app(scope, receive, send)
             return
         given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if len(given) != 1 or not hmac.compare_digest(given[0], self._expected):
+        if len(given) != 1 or not self._admits(given[0]):
             from starlette.responses import JSONResponse
 
             answer = JSONResponse(
@@ -114,6 +115,10 @@ class BearerOnly:
             await answer(scope, receive, send)
             return
         await self._app({**scope, "bulk_sync_mcp.principal": self._principal}, receive, send)
+
+    def _admits(self, header: bytes) -> bool:
+        scheme, _, token = header.partition(b" ")
+        return scheme.lower() == b"bearer" and hmac.compare_digest(token.strip(), self._token)
 
 
 def http_app(application: Application, token: str) -> "ASGIApp":
@@ -146,18 +151,33 @@ async def _clean_signals() -> AsyncGenerator[None]:
 
 
 async def serve_asgi(app: "ASGIApp", port: int, path: str, label: str, notes: Sequence[str]) -> None:
-    """Serves an ASGI application on loopback until SIGTERM or SIGINT. Tells its address on standard error."""
+    """Serves an ASGI application on loopback until SIGTERM or SIGINT. Tells its address on standard error.
+
+    Raises `SettingsError` for a port that cannot be had.
+    """
     import socket
 
     import uvicorn
 
-    listener = socket.create_server(("127.0.0.1", port))
+    class Announcing(uvicorn.Server):
+        """Tells the address once requests are answered and signals are heeded, not before."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            sys.stderr.write("\n".join([f"{label}{address}", *notes]) + "\n")
+            sys.stderr.flush()
+
+    try:
+        listener = socket.create_server(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no such port"
+        raise SettingsError(
+            f"cannot listen on 127.0.0.1:{port}: {reason}; name another --port (0 takes a free one)"
+        ) from None
     config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5, access_log=False)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
-    sys.stderr.write("\n".join([f"{label}{address}", *notes]) + "\n")
-    sys.stderr.flush()
     async with _clean_signals():
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await Announcing(config).serve(sockets=[listener])
 
 
 async def serve_http(application: Application, token: str | None = None) -> None:

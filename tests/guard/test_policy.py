@@ -11,6 +11,7 @@ from bulk_sync_mcp.core.operation import AnyOperation, discover
 from bulk_sync_mcp.core.plan import Effect, Plan, kinds
 from bulk_sync_mcp.guard.decide import decide
 from bulk_sync_mcp.guard.policy import DEFAULTS, Evidence, required
+from bulk_sync_mcp.guard.rules import Policy
 
 OPERATIONS = list(discover(operations))
 WRITING = [operation for operation in OPERATIONS if not operation.read_only]
@@ -101,7 +102,7 @@ def test_an_effect_without_a_row_is_denied() -> None:
 def test_taking_a_row_out_denies_the_effect(kind: type[Effect]) -> None:
     for effect in variants(kind):
         table = {rule: evidence for rule, evidence in DEFAULTS.items() if rule != effect.rule}
-        assert decide(Plan(effects=(effect,), prepared=None), (kind,), table).evidence == Evidence.deny
+        assert decide(Plan(effects=(effect,), prepared=None), (kind,), Policy(table=table)).evidence == Evidence.deny
 
 
 def test_the_strictest_effect_of_a_plan_decides() -> None:

@@ -9,7 +9,18 @@ from bulk_sync_mcp.settings import Settings, load
 
 def settings_of(flags: argparse.Namespace) -> Settings:
     """The settings from the flags every command has, over environment and file; sets up logging to standard error."""
-    named = {name: getattr(flags, name, None) for name in ("workspace", "state_dir", "log_level", "http_port")}
+    named = {
+        name: getattr(flags, name, None)
+        for name in (
+            "workspace",
+            "state_dir",
+            "log_level",
+            "http_port",
+            "policy",
+            "access",
+            "unattended",
+        )
+    }
     settings = load(named, flags.config)
     logging.basicConfig(
         level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"

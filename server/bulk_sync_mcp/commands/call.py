@@ -30,6 +30,7 @@ class CommandCaller:
 
     principal: str
     can_ask: bool = False
+    can_open: bool = False
     answered: None = None
 
     async def ask(self, question: Any) -> Any:
@@ -56,12 +57,32 @@ def parse(pairs: Sequence[str], schema: dict[str, Any]) -> dict[str, Any]:
     return parsed
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Of a key given twice the last would win unnoticed."""
+    keys = [key for key, _ in pairs]
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        raise ValueError(f"`{twice[0]}` is given twice")
+    return dict(pairs)
+
+
 def parse_object(text: str) -> dict[str, Any]:
     """Arguments from one JSON object. Raises `ValueError`."""
-    value: object = json.loads(text)
+    try:
+        value: object = json.loads(text, object_pairs_hook=_once)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"--arguments-json is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise ValueError("--arguments-json must hold a JSON object")  # noqa: TRY004 - told to a person as the rest
     return cast("dict[str, Any]", value)
+
+
+def _given(flags: argparse.Namespace, schema: dict[str, Any]) -> dict[str, Any]:
+    if flags.arguments_json is None:
+        return parse(flags.arguments, schema)
+    if flags.arguments:
+        raise ValueError("give either KEY=VALUE or --arguments-json, not both")
+    return parse_object(sys.stdin.read() if flags.arguments_json == "-" else flags.arguments_json)
 
 
 def run(flags: argparse.Namespace) -> int:
@@ -78,8 +99,7 @@ def run(flags: argparse.Namespace) -> int:
         sys.stderr.write(f"bulk-sync-mcp: there is no tool `{flags.tool}`; `bulk-sync-mcp tools` lists them\n")
         return 2
     try:
-        raw = sys.stdin.read() if flags.arguments_json == "-" else flags.arguments_json
-        given = parse_object(raw) if raw else parse(flags.arguments, operation.input_schema)
+        given = _given(flags, operation.input_schema)
     except ValueError as error:
         sys.stderr.write(f"bulk-sync-mcp: {error}\n")
         return 2

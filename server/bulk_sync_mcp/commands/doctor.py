@@ -1,7 +1,6 @@
 """`doctor`: which backend, which credential, which version; what is wrong and how to mend it."""
 
 import argparse
-import importlib.util
 import platform
 from typing import Any
 
@@ -16,14 +15,14 @@ def run(flags: argparse.Namespace) -> int:
     """Prints what it finds; 1 when calls would fail."""
     import anyio
 
-    from bulk_sync_mcp.composition import LOCAL_LIBRARIES, VERSION, compose
+    from bulk_sync_mcp.composition import VERSION, compose, missing_local_libraries
     from bulk_sync_mcp.core.errors import Failure
     from bulk_sync_mcp.core.text import clean
     from bulk_sync_mcp.models.merge import as_object
 
     settings = settings_of(flags)
     application = compose(settings)
-    missing = [name for name in LOCAL_LIBRARIES if importlib.util.find_spec(name) is None]
+    missing = missing_local_libraries()
     lines = [
         f"version      bulk-sync-mcp {VERSION}, Python {platform.python_version()}",
         f"backend      {'local service on this machine' if application.local else application.backend.origin}",

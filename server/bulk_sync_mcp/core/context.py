@@ -84,20 +84,25 @@ FormAction = Literal["accept", "decline", "cancel"]
 
 @dataclass(frozen=True, slots=True)
 class FormAnswer:
-    """What came back from a form. `approval` is the id the question was asked under."""
+    """What came back from a form, or from the request to open a page. `approval` is the id it was asked under."""
 
     action: FormAction
     content: Mapping[str, Any]
     approval: str
+    page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A form to show: a message and a flat JSON Schema of one field. `approval` comes back with the answer."""
+    """A form to show: a message and a flat JSON Schema of one field; or, with `url`, a page for the user to open.
+
+    `approval` comes back with the answer.
+    """
 
     message: str
     schema: Mapping[str, Any]
     approval: str
+    url: str | None = None
 
 
 class Caller(Protocol):
@@ -114,10 +119,15 @@ class Caller(Protocol):
         ...
 
     @property
+    def can_open(self) -> bool:
+        """Whether the client can have the user open a page now."""
+        ...
+
+    @property
     def answered(self) -> FormAnswer | None:
         """The answer this call carries, when it is the second round of a question asked before."""
         ...
 
     async def ask(self, question: Question) -> FormAnswer:
-        """Shows the form and returns the answer. Where protocol needs another round it raises instead."""
+        """Shows the form, or has the page opened, and returns the answer. Where protocol needs another round it raises instead."""
         ...

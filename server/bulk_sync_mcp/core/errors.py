@@ -116,6 +116,17 @@ _ROWS = (
         "Repeat the call without a confirmation for a new preview.",
     ),
     ErrorCode(
+        "approval_required",
+        "Nothing has run: somebody has to approve the call outside this conversation first.",
+        "Tell the user; repeat the same call once it has been approved.",
+    ),
+    ErrorCode("approval_denied", "Somebody looked at the call and denied it; nothing has run.", "Do not ask again."),
+    ErrorCode(
+        "budget_exceeded",
+        "Too much was destroyed in too short a time; every call that writes is refused until an operator resets it.",
+        "An operator runs `bulk-sync-mcp policy reset-budget`.",
+    ),
+    ErrorCode(
         "mismatch",
         "What the backend started is not what was planned.",
         "Tell the user at once; cancel it if it is not wanted.",

@@ -75,11 +75,22 @@ def kinds() -> tuple[type[Effect], ...]:
     return tuple(sorted((kind for kind in below(Effect) if "line" in vars(kind)), key=lambda kind: kind.__name__))
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a call acts on, for rules that look at ids and names. An update has two: before and after."""
+
+    sync_id: str = ""
+    sync_name: str = ""
+    connection_id: str = ""
+    connection_name: str = ""
+
+
 @dataclass(frozen=True)
 class Plan(Generic[PreparedT]):
     """What a call would do. `prepared` is what `run` needs of the reads the plan was made from.
 
     `phrase` is what a form asks to have typed when an effect requires the name; `title` heads the preview.
+    `subjects` are what configured rules are matched against; a plan without any matches every rule.
     """
 
     effects: tuple[Effect, ...]
@@ -87,6 +98,7 @@ class Plan(Generic[PreparedT]):
     title: str = ""
     phrase: str = ""
     undo: str = ""
+    subjects: tuple[Subject, ...] = ()
 
     def ordered(self) -> tuple[Effect, ...]:
         """The effects, worst first; equal ones in a stable order."""

@@ -5,19 +5,28 @@ changed between question and run, and two calls at once. While a form can be sho
 model counts for nothing; a model-supplied boolean never does.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
+
+import anyio
 
 from bulk_sync_mcp.core.context import Caller, FormAnswer, Question
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.plan import Effect, Plan, difference
 from bulk_sync_mcp.core.text import clean
-from bulk_sync_mcp.guard.approval import ApprovalStore, Binding, Channel, Shown
-from bulk_sync_mcp.guard.decide import decide
+from bulk_sync_mcp.guard import preview
+from bulk_sync_mcp.guard.approval import ApprovalStore, Binding, Channel, Shown, Standing, ticket_of
+from bulk_sync_mcp.guard.budget import BudgetLedger
+from bulk_sync_mcp.guard.decide import Decision, decide
 from bulk_sync_mcp.guard.locks import Locks
-from bulk_sync_mcp.guard.policy import DEFAULTS, Evidence
+from bulk_sync_mcp.guard.policy import Evidence
+from bulk_sync_mcp.guard.rules import Policy
+
+PAGE_WAIT = 45.0
+"""Seconds a call waits for a decision on the approval page before it tells the model to call again."""
+_POLL = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +52,24 @@ class Admission:
     idempotency_key: str | None
 
 
+class Pages(Protocol):
+    """The approval page (approvals/page.py): opened for an approval, closed with it."""
+
+    async def open(self, approval: str) -> str:
+        """The address of the page of one approval."""
+        ...
+
+
 @dataclass(frozen=True)
 class Gate:
-    """Admits calls. One for each backend and credential, which `backend` names."""
+    """Admits calls. One for each backend and credential, which `backend` names. `pages` None: there is no page."""
 
     store: ApprovalStore
     locks: Locks
+    budget: BudgetLedger
     backend: str
-    table: Mapping[str, Evidence] = field(default_factory=lambda: DEFAULTS)
+    policy: Policy = field(default_factory=Policy)
+    pages: Pages | None = None
 
     @asynccontextmanager
     async def admit(self, request: Request) -> AsyncGenerator[Admission]:
@@ -59,34 +78,42 @@ class Gate:
         Raises `Failure` when the call is denied, needs a confirmation, was declined, or the plan has changed;
         nothing has run then. What the caller's `ask` raises to get another round passes through.
         """
+        if self.policy.access == "read-only":
+            raise Failure("denied", "This server is set to read-only access. Nothing has run.")
+        self.budget.check()
         answered = request.caller.answered
         if answered is not None:
-            approval = self._accepted(request, answered)
-            async with self._confirmed(request, approval, "form") as admission:
-                yield admission
-            return
-        if request.confirmation is not None and not request.caller.can_ask:
-            async with self._confirmed(request, request.confirmation, "two_step") as admission:
-                yield admission
-            return
-        async with self.locks.hold(request.lock):
-            plan = await request.make_plan()
-            needed = self._needed(plan, request)
-            if needed <= Evidence.notice:
-                yield Admission(plan, needed, "policy", None)
-                return
-        approval = await self._asked(request, plan, needed)
-        async with self._confirmed(request, approval, "form") as admission:
+            ticket, channel = await self._answered(request, answered)
+        elif request.confirmation is not None and not request.caller.can_ask:
+            ticket, channel = ticket_of(request.confirmation), "two_step"
+        else:
+            async with self.locks.hold(request.lock):
+                plan = await request.make_plan()
+                decision = self._decided(plan, request)
+                if decision.evidence <= Evidence.notice:
+                    if decision.loosened:
+                        self.budget.charge(request.operation, self.policy.budget.destructive_per_hour)
+                    yield Admission(plan, decision.evidence, "unattended" if decision.loosened else "policy", None)
+                    return
+            ticket, channel = await self._asked(request, plan, decision.evidence)
+        async with self._confirmed(request, ticket, channel) as admission:
             yield admission
 
-    def _needed(self, plan: Plan[Any], request: Request) -> Evidence:
-        decision = decide(plan, request.plans, self.table)
+    def _decided(self, plan: Plan[Any], request: Request) -> Decision:
+        """What the plan requires. Raises `Failure` for a plan that no evidence can let through."""
+        decision = decide(plan, request.plans, self.policy, request.operation)
         if decision.evidence == Evidence.deny:
-            reasons = "; ".join(effect.line() for effect in decision.because) or "its effects are not known"
-            raise Failure("denied", f"Policy refuses this call: {reasons} Nothing has run.")
-        if decision.evidence == Evidence.operator:
+            reasons = "; ".join(effect.line() for effect in decision.because) or "its effects are not known."
+            why = decision.reasons[0].why if decision.reasons else "a plan without effects"
+            raise Failure("denied", f"Policy refuses this call ({why}): {reasons} Nothing has run.")
+        if decision.evidence == Evidence.operator and self.policy.operator_secret_hash is None:
             raise Failure("denied", "This call needs an operator's approval, and no operator secret is configured.")
-        return decision.evidence
+        most = self.policy.budget.tables_per_call
+        tables = max((len(getattr(effect, "outputs", ())) for effect in plan.effects), default=0)
+        if most is not None and decision.destructive and tables > most:
+            self.budget.trip(f"one call would have touched {tables} tables, {most} are allowed")
+            self.budget.check()
+        return decision
 
     def _binding(self, request: Request, channel: Channel) -> Binding:
         return Binding(
@@ -97,40 +124,84 @@ class Gate:
             channel=channel,
         )
 
-    async def _asked(self, request: Request, plan: Plan[Any], needed: Evidence) -> str:
-        """The approval id of a form a person has accepted. Raises `Failure` in every other case."""
-        shown = Shown(plan.digest(), plan.title, plan.shown(), _typed_name(plan))
-        if not request.caller.can_ask:
-            if needed > Evidence.confirm:
-                raise Failure(
-                    "denied",
-                    "This call needs a person's answer in a form, which this client cannot show. Nothing has run.",
-                    details=preview(plan),
-                )
-            approval = self.store.issue(self._binding(request, "two_step"), shown)
+    async def _asked(self, request: Request, plan: Plan[Any], needed: Evidence) -> tuple[str, Channel]:
+        """Ticket and channel of an approval somebody has given. Raises `Failure` in every other case."""
+        shown = preview.shown(plan)
+        if needed == Evidence.operator:
+            return await self._elsewhere(request, shown, "operator")
+        if request.caller.can_ask:
+            approval = self.store.issue(self._binding(request, "form"), shown)
+            asked = Question(preview.question(shown), preview.form(shown), approval)
+            return await self._answered(request, await request.caller.ask(asked))
+        if needed == Evidence.human and request.caller.can_open and self.pages is not None:
+            return await self._elsewhere(request, shown, "page")
+        if needed == Evidence.human:
             raise Failure(
-                "confirmation_required",
-                "Nothing has run. " + preview_text(plan),
-                next=(
-                    "Show this preview to the user and wait for their answer. Only if they agree, call "
-                    f'`{request.operation}` again with the same arguments and `confirmation`: "{approval}" '
-                    "(works once, for ten minutes)."
-                ),
-                details={**preview(plan), "confirmation": approval},
+                "denied",
+                "This call needs a person's answer in a form or on the approval page, and this client can show "
+                "neither. Nothing has run.",
+                details=preview.data(shown),
             )
-        approval = self.store.issue(self._binding(request, "form"), shown)
-        question = Question(preview_text(plan) + "\n\n" + _instruction(plan), _form(plan), approval)
-        return self._accepted(request, await request.caller.ask(question))
+        approval = self.store.issue(self._binding(request, "two_step"), shown)
+        raise Failure(
+            "confirmation_required",
+            "Nothing has run. " + preview.text(shown),
+            next=(
+                "Show this preview to the user and wait for their answer. Only if they agree, call "
+                f'`{request.operation}` again with the same arguments and `confirmation`: "{approval}" '
+                "(works once, for ten minutes)."
+            ),
+            details={**preview.data(shown), "confirmation": approval},
+        )
 
-    def _accepted(self, request: Request, answer: FormAnswer) -> str:
-        """The approval id if the answer is a yes to what was asked. Raises `Failure` for any other answer."""
+    async def _elsewhere(self, request: Request, shown: Shown, channel: Channel) -> tuple[str, Channel]:
+        """An approval that is given outside this conversation: on the page, or by an operator."""
+        standing = self.store.standing(self._binding(request, channel))
+        if standing is not None and standing.shown.plan_digest != shown.plan_digest and standing.decision is None:
+            self.store.void(standing.ticket)
+            standing = None
+        if standing is not None and standing.decision is not None:
+            return self._given(standing), channel
+        if standing is None:
+            approval = self.store.issue(self._binding(request, channel), shown)
+            url = await self.pages.open(approval) if self.pages is not None else None
+            if channel == "page" and url is not None:
+                asked = Question(preview.text(shown), {}, approval, url)
+                return await self._answered(request, await request.caller.ask(asked))
+            standing = self.store.standing(self._binding(request, channel))
+        reference = standing.reference if standing else ""
+        who = "the user, on the page that was opened" if channel == "page" else "an operator"
+        raise Failure(
+            "approval_required",
+            f"Nothing has run: this call waits for the approval of {who}. {preview.text(shown)}",
+            next=(
+                f"Tell the user that approval {reference} is waiting"
+                + ("." if channel == "page" else f" (`bulk-sync-mcp approvals approve {reference}`).")
+                + f" Once it is approved, call `{request.operation}` again with the same arguments."
+            ),
+            details={**preview.data(shown), "approval": reference},
+        )
+
+    def _given(self, standing: Standing) -> str:
+        """The ticket of an approved approval. A denied one ends here."""
+        if standing.decision == "denied":
+            self.store.void(standing.ticket)
+            raise Failure("approval_denied", "This call was looked at and denied. Nothing has run.")
+        return standing.ticket
+
+    async def _answered(self, request: Request, answer: FormAnswer) -> tuple[str, Channel]:
+        """Ticket and channel if the answer is a yes to what was asked. Raises `Failure` for any other answer."""
+        channel: Channel = "page" if answer.page else "form"
         if answer.action != "accept":
             raise Failure(
                 "confirmation_declined",
                 "The user declined." if answer.action == "decline" else "The user closed the question unanswered.",
                 next="Nothing has run. Do not try again unless the user asks for it.",
             )
-        shown = self.store.look_up(answer.approval, self._binding(request, "form"))
+        ticket = ticket_of(answer.approval)
+        shown = self.store.look_up(ticket, self._binding(request, channel))
+        if answer.page:
+            return await self._decided_on_page(request, shown), channel
         name = answer.content.get("name")
         if shown.phrase:
             agreed = isinstance(name, str) and clean(name) == shown.phrase
@@ -142,54 +213,51 @@ class Gate:
                 "The form came back without the name typed as shown." if shown.phrase else "The box was not ticked.",
                 next="Nothing has run. Ask the user whether they still want this, then call again for a new question.",
             )
-        return answer.approval
+        return ticket, channel
+
+    async def _decided_on_page(self, request: Request, shown: Shown) -> str:
+        """Waits for the decision on the page, for at most `PAGE_WAIT` seconds."""
+        binding = self._binding(request, "page")
+        with anyio.move_on_after(PAGE_WAIT):
+            while (standing := self.store.standing(binding)) is not None:
+                if standing.decision is not None:
+                    return self._given(standing)
+                await anyio.sleep(_POLL)
+        raise Failure(
+            "approval_required",
+            f"Nothing has run: the approval page has not been answered yet. {preview.text(shown)}",
+            next=f"Once the user has approved on the page, call `{request.operation}` again with the same arguments.",
+        )
 
     @asynccontextmanager
-    async def _confirmed(self, request: Request, approval: str, channel: Channel) -> AsyncGenerator[Admission]:
+    async def _confirmed(self, request: Request, ticket: str, channel: Channel) -> AsyncGenerator[Admission]:
         binding = self._binding(request, channel)
-        shown = self.store.look_up(approval, binding)
+        shown = self.store.look_up(ticket, binding)
         async with self.locks.hold(request.lock):
             plan = await request.make_plan()
             if plan.digest() != shown.plan_digest:
                 changes = " ".join(difference(shown.effects, plan)) or "its effects differ."
+                self.store.void(ticket)
                 raise Failure(
                     "plan_changed",
                     f"What this call would do has changed since it was shown: {changes} Nothing has run.",
                 )
-            needed = self._needed(plan, request)
-            if needed > Evidence.confirm and channel == "two_step":
-                raise Failure("denied", "This call now needs a person's answer in a form. Nothing has run.")
-            self.store.redeem(approval, binding)
-            yield Admission(plan, needed, channel, self.store.idempotency_key(approval))
+            decision = self._decided(plan, request)
+            if decision.evidence > _WORTH[channel]:
+                raise Failure("denied", "This call needs stronger evidence by now. Nothing has run.")
+            self.budget.charge(
+                request.operation, self.policy.budget.destructive_per_hour if decision.destructive else None
+            )
+            self.store.redeem(ticket, binding)
+            by = self.store.decided_by(ticket)
+            source = f"{channel}:{by}" if by else channel
+            yield Admission(plan, decision.evidence, source, self.store.idempotency_key(ticket))
 
 
-def preview(plan: Plan[Any]) -> dict[str, Any]:
-    """The plan as structured content."""
-    return {"title": plan.title, "effects": plan.shown()}
-
-
-def preview_text(plan: Plan[Any]) -> str:
-    """The plan in words: title, effects worst first, what can be undone."""
-    lines = [plan.title, *(f"- {line}" for line in plan.lines())]
-    return "\n".join([*lines, plan.undo] if plan.undo else lines)
-
-
-def _typed_name(plan: Plan[Any]) -> str:
-    return clean(plan.phrase) if any(effect.names_required for effect in plan.effects) else ""
-
-
-def _instruction(plan: Plan[Any]) -> str:
-    name = _typed_name(plan)
-    return f"To confirm, type the name: {name}" if name else "Tick the box to confirm."
-
-
-def _form(plan: Plan[Any]) -> dict[str, Any]:
-    if _typed_name(plan):
-        field_schema: dict[str, Any] = {
-            "type": "string",
-            "title": "Name",
-            "description": "The name as shown above.",
-        }
-        return {"type": "object", "properties": {"name": field_schema}, "required": ["name"]}
-    field_schema = {"type": "boolean", "title": "Yes, do this"}
-    return {"type": "object", "properties": {"confirm": field_schema}, "required": ["confirm"]}
+_WORTH = {
+    "two_step": Evidence.confirm,
+    "form": Evidence.human,
+    "page": Evidence.human,
+    "operator": Evidence.operator,
+}
+"""The most that an approval through each channel is worth."""

@@ -14,7 +14,8 @@ from bulk_sync_mcp.core.errors import ApiFailure
 class ApiModel(BaseModel):
     """One object of an answer."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    # Numbers where the API promises text (an hour, say) must not make a whole sync unreadable.
+    model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True)
 
     @classmethod
     def read(cls, data: object) -> Self:

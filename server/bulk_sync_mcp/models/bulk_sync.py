@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from bulk_sync_mcp.core.ids import SchemaId
 from bulk_sync_mcp.core.operation import Input, Result
 from bulk_sync_mcp.core.text import clean
 from bulk_sync_mcp.models.base import ApiModel
@@ -20,7 +21,7 @@ class Schedule(ApiModel):
     """A schedule embedded in a sync."""
 
     id: str | None = None
-    frequency: str = "manual"
+    frequency: str | None = None
     day_of_month: str | None = None
     day_of_week: str | None = None
     hour: str | None = None
@@ -32,7 +33,7 @@ class Schedule(ApiModel):
 
     @property
     def fires(self) -> bool:
-        """Whether it starts runs by itself."""
+        """Whether it starts runs by itself; one that does not say when counts as one that does."""
         return self.frequency != "manual"
 
     @property
@@ -42,7 +43,7 @@ class Schedule(ApiModel):
 
     def spelled(self) -> str:
         """`weekly, sunday, 03:00 UTC, resync_mode rebuild`."""
-        parts = [self.frequency]
+        parts = [self.frequency or "frequency not told"]
         parts += [part for part in (self.day_of_week, self.day_of_month and f"day {self.day_of_month}") if part]
         if self.hour is not None:
             parts.append(f"{self.hour.zfill(2)}:{(self.minute or '0').zfill(2)} UTC")
@@ -134,7 +135,7 @@ class AdditionalScheduleInput(ScheduleInput):
     resync_mode: Literal["normal", "refetch", "resync", "rebuild"] | None = Field(
         default=None, description="Anything but normal rewrites tables at every firing."
     )
-    schemas: list[str] | None = Field(default=None, min_length=1)
+    schemas: list[SchemaId] | None = Field(default=None, min_length=1)
     selective_mode: Literal["none", "incrementalFields", "nonincrementalFields"] | None = None
 
 
@@ -158,7 +159,7 @@ class FilterInput(Input):
 class SchemaInput(Input):
     """One table and how it is synced."""
 
-    id: str
+    id: SchemaId
     enabled: bool | None = None
     fields: list[FieldInput] | None = Field(
         default=None, description="Columns not named stay as they are; at first all are synced."

@@ -56,8 +56,10 @@ class Execution(ApiModel):
 
     @property
     def rewriting(self) -> bool:
-        """Whether it empties or recreates its output."""
-        return self.output_disposition not in (None, "retain")
+        """Whether it empties or recreates its output; a rerun that does not say counts as one that does."""
+        return (
+            self.output_disposition != "retain" if self.is_resync else self.output_disposition not in (None, "retain")
+        )
 
     def progress(self, now: datetime) -> str:
         """Where it stands, in a few words: `running for 4 min, 2 of 5 tables, 10,000 rows`."""

@@ -7,19 +7,15 @@ the sync as it was read, keys that this server does not know included, and only 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from bulk_sync_mcp.models.base import moment
+
 Json = dict[str, Any]
 
 READ_ONLY = frozenset({"id", "organization_id", "created_at", "created_by", "updated_at", "updated_by"})
 _STAMPS = frozenset({"created_at", "created_by", "updated_at", "updated_by"})
 _DEEP = frozenset({"destination_configuration", "source_configuration"})
-_SCHEMA_KEYS = (
-    "tracking_field",
-    "partition_key",
-    "data_cutoff_timestamp",
-    "disable_data_cutoff",
-    "history_enabled",
-    "user_output_name",
-)
+_NOT_SENT = _STAMPS | {"output_name", "destination_history_output_name"}
+"""What the schema endpoints tell of a table or column beside its settings."""
 
 
 def as_object(value: object) -> Json:
@@ -61,7 +57,7 @@ def merged(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> Json:
             kept = as_object(body.get(key)).get("id")
             body[key] = {**({"id": kept} if kept else {}), **as_object(value)}
         elif key == "additional_schedules":
-            known = {one.get("id"): one for one in as_objects(body.get(key))}
+            known = {one["id"]: one for one in as_objects(body.get(key)) if one.get("id")}
             body[key] = [{**known.get(one.get("id"), {}), **one} for one in as_objects(value)]
         else:
             body[key] = value
@@ -85,28 +81,38 @@ def schema_body(raw: Mapping[str, Any], given: Mapping[str, Any] | None = None) 
     """One table for the `schemas` of an update: as it was read, with what the caller names laid over it.
 
     The schema endpoints spell `obfuscated` what this body spells `obfuscate` (api/README.md 4). Columns the
-    caller does not name keep their setting, so nothing widens unasked.
+    caller does not name keep their setting, so nothing widens unasked, and so do keys this server does not know.
+    A null clears a setting; of what cannot be cleared (`enabled`, `obfuscate`) it counts as not given.
     """
     changes = dict(given or {})
-    body: Json = {"id": raw["id"], "enabled": True}
-    body |= {key: raw[key] for key in _SCHEMA_KEYS if raw.get(key) is not None}
-    if raw.get("filters"):
-        body["filters"] = raw["filters"]
-    columns = {str(one.get("id")): _column(one) for one in as_objects(raw.get("fields"))}
+    body: Json = {key: value for key, value in raw.items() if key not in _NOT_SENT and value not in (None, [])}
+    columns = {str(one.get("id")): _column(one) for one in as_objects(body.pop("fields", None))}
     for one in as_objects(changes.pop("fields", None)):
-        columns[str(one["id"])] = {**columns.get(str(one["id"]), {}), **one}
+        columns[str(one["id"])] = _changed(columns.get(str(one["id"]), {}), one)
     if columns:
         body["fields"] = list(columns.values())
-    return {**body, **changes}
+    return _changed({**body, "enabled": True}, changes)
+
+
+def _changed(base: Json, changes: Json) -> Json:
+    result = dict(base)
+    for key, value in changes.items():
+        if value is not None:
+            result[key] = value
+        elif key == "user_output_name":
+            # Left out it would be kept; the empty string clears it (api/README.md 4).
+            result[key] = ""
+        elif key not in ("enabled", "obfuscate"):
+            result.pop(key, None)
+    return result
 
 
 def _column(raw: Json) -> Json:
-    column: Json = {"id": raw.get("id"), "enabled": raw.get("enabled") is not False}
-    if raw.get("obfuscated") is not None:
-        column["obfuscate"] = raw["obfuscated"]
-    if raw.get("user_output_name") is not None:
-        column["user_output_name"] = raw["user_output_name"]
-    return column
+    column = {key: value for key, value in raw.items() if key not in _NOT_SENT and value is not None}
+    obfuscated = column.pop("obfuscated", None)
+    if obfuscated is not None:
+        column["obfuscate"] = obfuscated
+    return {**column, "enabled": raw.get("enabled") is not False}
 
 
 def changed_leaves(before: object, after: object, path: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -123,16 +129,28 @@ def changed_leaves(before: object, after: object, path: str = "") -> Iterator[tu
         yield path, before, after
 
 
-def not_taken(body: Mapping[str, Any], answer: Mapping[str, Any]) -> list[str]:
-    """Settings of a body that the answer does not show as sent. Schedule ids and absent keys are no difference."""
+def not_taken(body: Mapping[str, Any], answer: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
+    """Settings of a body that the answer does not show as sent, and those it was to clear that are still as in
+    `before`. Schedule ids, keys the answer lacks, and other spellings of nothing or of a time are no difference.
+    """
     wrong: list[str] = []
     for key, sent in body.items():
         if key == "schemas" or key not in answer:
             continue
+        old = {path: value for path, _, value in changed_leaves(_bare(sent), _bare(before.get(key)), key)}
         for path, wanted, got in changed_leaves(_bare(sent), _bare(answer[key]), key):
-            if wanted is not None and wanted != got:
+            cleared = wanted in _NOTHING
+            if (cleared and got not in _NOTHING and old.get(path) == got) or (not cleared and not _same(wanted, got)):
                 wrong.append(path)
     return wrong
+
+
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
+
+
+def _same(wanted: object, got: object) -> bool:
+    times = [moment(value) for value in (wanted, got) if isinstance(value, str)]
+    return wanted == got or (len(times) == 2 and times[0] is not None and times[0] == times[1])
 
 
 def _bare(value: object) -> object:

@@ -85,18 +85,13 @@ def _widens(path: str, old: object, new: object) -> bool:
 def of_schedules(sync_id: str, name: str, before: Json, after: Json) -> list[Effect]:
     """The effects of changing schedules and switching them on."""
     effects: list[Effect] = []
-    old = {one.get("id") or f"#{index}": one for index, one in enumerate(_all(before))}
-    new = {one.get("id") or f"+{index}": one for index, one in enumerate(_all(after))}
-    for key, raw in old.items():
-        if key not in new:
-            gone = Schedule.read(raw)
-            effects.append(
-                DeletesSchedule(sync_id=sync_id, sync_name=name, schedule=gone.spelled(), schedule_id=gone.id)
-            )
+    pairs, removed = _paired(_all(before), _all(after))
+    for raw in removed:
+        gone = Schedule.read(raw)
+        effects.append(DeletesSchedule(sync_id=sync_id, sync_name=name, schedule=gone.spelled(), schedule_id=gone.id))
     switched_on = after.get("active") is True and before.get("active") is not True
-    changed = [raw for key, raw in new.items() if raw != old.get(key)]
-    for raw in changed:
-        known = old.get(raw.get("id") or "")
+    changed = [(known, raw) for known, raw in pairs if known != raw]
+    for known, raw in changed:
         effects.append(
             ChangesField(
                 sync_id=sync_id,
@@ -106,13 +101,31 @@ def of_schedules(sync_id: str, name: str, before: Json, after: Json) -> list[Eff
                 after=Schedule.read(raw).spelled(),
             )
         )
-    firing = [one for one in (Schedule.read(raw) for raw in new.values()) if one.fires]
-    if switched_on or (after.get("active") is True and any(Schedule.read(raw).fires for raw in changed)):
+    firing = [one for one in (Schedule.read(raw) for _, raw in pairs) if one.fires]
+    if switched_on or (after.get("active") is True and any(Schedule.read(raw).fires for _, raw in changed)):
         effects.append(
             ActivatesSchedule(sync_id=sync_id, sync_name=name, schedules=tuple(one.spelled() for one in firing))
         )
-    armed = firing if switched_on else [Schedule.read(raw) for raw in changed]
+    armed = firing if switched_on else [Schedule.read(raw) for _, raw in changed]
     return [*effects, *arming(sync_id, name, armed)]
+
+
+def _paired(old: list[Json], new: list[Json]) -> tuple[list[tuple[Json | None, Json]], list[Json]]:
+    """Each new schedule with the old one it stands for, and the old ones that no new one stands for.
+
+    They belong together by id. Whether the backend sends ids is not certain (api/README.md 10): those without one
+    belong together when they are equal, and the default schedule, which comes first, with the default one.
+    """
+    left = list(old)
+    pairs: list[tuple[Json | None, Json]] = []
+    for index, one in enumerate(new):
+        same = [was for was in left if (was.get("id") == one["id"] if one.get("id") else was == one)]
+        if not same and index == 0 and old and not one.get("id") and not old[0].get("id") and old[0] in left:
+            same = [old[0]]
+        if same:
+            left.remove(same[0])
+        pairs.append((same[0] if same else None, one))
+    return pairs, left
 
 
 def _all(body: Json) -> list[Json]:
@@ -121,38 +134,41 @@ def _all(body: Json) -> list[Json]:
 
 
 def of_tables(sync_id: str, name: str, before: dict[str, Json], after: dict[str, Json]) -> list[Effect]:
-    """The effects of changing the table selection. `before` holds the enabled tables, `after` the wanted ones."""
+    """The effects of changing the table selection.
+
+    `before` holds the tables that are enabled or named, as they are, `after` the named ones as wanted. What a table
+    that is off now would copy is compared as well: switching it on can take an obfuscation or a filter away.
+    """
     common: dict[str, Any] = {"sync_id": sync_id, "sync_name": name}
     effects: list[Effect] = []
-    gone = tuple(sorted(set(before) - set(after)))
-    if gone:
-        effects.append(DisablesSchemas(**common, tables=gone))
-    wider = [f"table {table}" for table in sorted(set(after) - set(before))]
+    was_on = {table for table, one in before.items() if one.get("enabled") is not False}
+    is_on = {table for table, one in after.items() if one.get("enabled") is not False}
+    if was_on - is_on:
+        effects.append(DisablesSchemas(**common, tables=tuple(sorted(was_on - is_on))))
+    wider = [f"table {table}" for table in sorted(is_on - was_on)]
     clear: list[str] = []
     for table in sorted(set(before) & set(after)):
         old, new = before[table], after[table]
         fields = {str(one.get("id")): one for one in as_objects(old.get("fields"))}
         for one in as_objects(new.get("fields")):
+            column = f"{table}.{one.get('id')}"
             was = fields.get(str(one.get("id")), {"enabled": False})
             if one.get("enabled") is not False and was.get("enabled") is False:
-                wider.append(f"column {table}.{one.get('id')}")
+                wider.append(f"column {column}")
+            elif one.get("enabled") is False and was.get("enabled") is not False:
+                effects.append(ChangesField(**common, setting=f"column {column}", before="synced", after="not synced"))
             if was.get("obfuscate") and not one.get("obfuscate"):
-                clear.append(f"{table}.{one.get('id')}")
-            effects += _renamed(common, f"{table}.{one.get('id')} user_output_name", was, one)
+                clear.append(column)
+            elif one.get("obfuscate") and not was.get("obfuscate"):
+                change = {"before": "in the clear", "after": "obfuscated"}
+                effects.append(ChangesWriteMode(**common, setting=f"column {column}", **change))
+            effects += _renamed(common, f"{column} user_output_name", was, one)
         effects += _renamed(common, f"{table} user_output_name", old, new)
-        if old.get("filters", []) != new.get("filters", []):
+        if (old.get("filters") or []) != (new.get("filters") or []):
             wider.append(f"row filters of {table}: {spelled(old.get('filters'))} → {spelled(new.get('filters'))}")
-        if old.get("tracking_field") != new.get("tracking_field"):
+        if (old.get("tracking_field") or None) != (new.get("tracking_field") or None):
             change = {"before": spelled(old.get("tracking_field")), "after": spelled(new.get("tracking_field"))}
             effects.append(ChangesField(**common, setting=f"{table} tracking_field", **change))
-        for one in as_objects(new.get("fields")):
-            was = fields.get(str(one.get("id")), {})
-            if (one.get("enabled") is False) and was.get("enabled") is not False:
-                change = {"before": "synced", "after": "not synced"}
-                effects.append(ChangesField(**common, setting=f"column {table}.{one.get('id')}", **change))
-            if one.get("obfuscate") and not was.get("obfuscate"):
-                change = {"before": "in the clear", "after": "obfuscated"}
-                effects.append(ChangesWriteMode(**common, setting=f"column {table}.{one.get('id')}", **change))
     if wider:
         effects.append(WidensFields(**common, what=tuple(wider)))
     if clear:

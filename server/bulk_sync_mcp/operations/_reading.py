@@ -8,7 +8,7 @@ import anyio
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.effects import CancelsExecution
 from bulk_sync_mcp.core.errors import Failure
-from bulk_sync_mcp.core.text import quoted
+from bulk_sync_mcp.core.text import clean, quoted
 from bulk_sync_mcp.models.base import moment
 from bulk_sync_mcp.models.bulk_sync import BulkSync, SyncSchema
 from bulk_sync_mcp.models.connection import BulkDestination, BulkSource, Connection
@@ -49,7 +49,8 @@ async def read_status(context: Context, sync_id: str) -> SyncStatus:
 async def read_enabled_schemas(context: Context, sync_id: str) -> list[SyncSchema]:
     """The enabled tables of a sync, in id order."""
     answer = await context.api.get(SCHEMAS, query={"filters[enabled]": "true"}, id=sync_id)
-    return sorted((one for one in SyncSchema.read_all(answer.data) if one.enabled), key=lambda one: one.id)
+    # One that does not say counts: it was asked for enabled ones, and a run would include it.
+    return sorted((one for one in SyncSchema.read_all(answer.data) if one.enabled is not False), key=lambda one: one.id)
 
 
 async def read_connection(context: Context, connection_id: str | None) -> Connection:
@@ -72,10 +73,9 @@ async def read_source(context: Context, connection_id: str, *, fields: bool) -> 
     )
 
 
-async def read_past_executions(context: Context, sync_id: str) -> list[Execution]:
-    """The latest executions that are over, newest first, at most 20."""
-    answer = await context.api.get(EXECUTIONS, query={"only_terminal": "true", "limit": 20}, id=sync_id)
-    return Execution.read_all(answer.data)
+async def read_latest_executions(context: Context, sync_id: str) -> list[Execution]:
+    """The latest executions, newest first, at most 20; also those in states that the API may not call terminal."""
+    return Execution.read_all((await context.api.get(EXECUTIONS, query={"limit": 20}, id=sync_id)).data)
 
 
 async def together(*reads: Any) -> list[Any]:
@@ -103,8 +103,8 @@ def already_running(run: Execution, context: Context) -> Failure:
     """The refusal that tells what is running, instead of a bare 409."""
     return Failure(
         "already_running",
-        f"Execution {run.id} of this bulk sync is {run.progress(context.now())}. Only one runs at a time; nothing was started.",
-        next=f"Call `wait_for_bulk_sync_execution` with execution_id {run.id}, or `cancel_bulk_sync` if the user wants it stopped.",
+        f"Execution {clean(run.id)} of this bulk sync is {run.progress(context.now())}. Only one runs at a time; nothing was started.",
+        next=f"Call `wait_for_bulk_sync_execution` with execution_id {clean(run.id)}, or `cancel_bulk_sync` if the user wants it stopped.",
         details={"execution_id": run.id, "status": run.status},
     )
 
@@ -123,7 +123,7 @@ def cancels(read: SyncRead, run: Execution, context: Context, *, asked: bool) ->
 
 
 def completed_since_change(read: SyncRead, past: list[Execution], tables: list[SyncSchema]) -> bool:
-    """Whether every one of `tables` completed in an ordinary run that started after the last configuration change.
+    """Whether every one of `tables` completed in a run, tests apart, that started after the last configuration change.
 
     Fails closed: unknown times, or executions that do not list their tables, count as not completed.
     """
@@ -143,7 +143,7 @@ def last_counts(past: list[Execution], tables: list[SyncSchema]) -> int | None:
     wanted = {table.id for table in tables}
     for run in past:
         counts = [one.record_count for one in run.schemas or [] if one.id in wanted and one.record_count is not None]
-        if counts and not run.is_test:
+        if counts and run.ended and not run.is_test:
             return sum(counts)
     return None
 

@@ -60,13 +60,16 @@ class Arguments(GuardedInput):
 
 
 async def plan(context: Context, arguments: Arguments) -> Plan[Json]:
+    named = [one for one in arguments.schemas or [] if not isinstance(one, str) and one.fields]
     source, accepts, destination = await together(
-        read_source(context, arguments.source_connection_id, fields=False),
+        read_source(context, arguments.source_connection_id, fields=bool(named)),
         read_destination(context, arguments.destination_connection_id),
         read_connection(context, arguments.destination_connection_id),
     )
     outputs = _checked(arguments, source, accepts)
     body = arguments.model_dump(mode="json", exclude={"confirmation"}, exclude_none=True)
+    if arguments.schemas is not None:
+        body["schemas"] = [_with_every_column(one, source) for one in body["schemas"]]
     schedules = [
         Schedule.read(one)
         for one in (as_object(body["default_schedule"]), *as_objects(body.get("additional_schedules")))
@@ -86,7 +89,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Json]:
     return Plan(
         effects=tuple(effects),
         prepared=body,
-        title=f"Create bulk sync {quoted(arguments.name)} → {where}",
+        title=f"Create bulk sync {quoted(arguments.name)} in {arguments.mode} mode → {where}",
         phrase=arguments.name,
         undo="The sync can be deleted again; rows its runs replaced cannot be brought back." if firing else "",
     )
@@ -110,6 +113,24 @@ def _checked(arguments: Arguments, source: BulkSource, accepts: BulkDestination)
             next=f"Call `get_bulk_source` with connection_id {arguments.source_connection_id} and use ids from there.",
         )
     return tuple(sorted(set(named)))
+
+
+def _with_every_column(table: str | Json, source: BulkSource) -> str | Json:
+    """The table with its columns complete: a list of some columns means these and no others (api/README.md 4)."""
+    if isinstance(table, str) or not table.get("fields"):
+        return table
+    known = next((one.fields for one in source.schemas or [] if one.id == table["id"]), None) or []
+    columns: dict[str, Json] = {field.id: {"id": field.id, "enabled": True} for field in known}
+    given = {str(one["id"]): one for one in as_objects(table["fields"])}
+    unknown = [name for name in given if name not in columns]
+    if unknown:
+        raise Failure(
+            "invalid_arguments",
+            f"`schemas`: the table {quoted(table['id'])} has no column {', '.join(quoted(name) for name in unknown[:10])}. "
+            "Nothing was created.",
+            next="Call `get_bulk_source` with include_fields true and use columns from there.",
+        )
+    return {**table, "fields": [{**column, **given.get(name, {})} for name, column in columns.items()]}
 
 
 async def run(context: Context, _arguments: Arguments, body: Json) -> BulkSyncDetails:

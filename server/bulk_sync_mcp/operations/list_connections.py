@@ -48,7 +48,7 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> Connection
         for one in found
     ]
     chosen = sorted(
-        (row for row in rows if wanted in f"{row.name} {row.type}".casefold()),
+        (row for row in rows if wanted in f"{row.name} {row.type or ''}".casefold()),
         key=lambda row: (row.name, row.id),
     )
     end = arguments.offset + arguments.limit

@@ -20,7 +20,7 @@ from bulk_sync_mcp.core.errors import ApiFailure, Failure
 from bulk_sync_mcp.core.ids import SchemaId, SyncId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation
 from bulk_sync_mcp.core.plan import Effect, Plan
-from bulk_sync_mcp.core.text import quoted
+from bulk_sync_mcp.core.text import clean, quoted
 from bulk_sync_mcp.models.bulk_sync import MODES, SyncSchema
 from bulk_sync_mcp.models.execution import Execution, ExecutionDetails
 from bulk_sync_mcp.operations._reading import (
@@ -33,7 +33,7 @@ from bulk_sync_mcp.operations._reading import (
     read_connection,
     read_destination,
     read_enabled_schemas,
-    read_past_executions,
+    read_latest_executions,
     read_source,
     read_status,
     read_sync,
@@ -74,6 +74,8 @@ class Prepared:
     body: dict[str, Any]
     seen: frozenset[str]
     tables: tuple[str, ...]
+    dispositions: frozenset[str]
+    """What the run may report to do to its output."""
 
 
 async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
@@ -81,7 +83,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
     status, enabled, past, connection = await together(
         read_status(context, arguments.sync_id),
         read_enabled_schemas(context, arguments.sync_id),
-        read_past_executions(context, arguments.sync_id),
+        read_latest_executions(context, arguments.sync_id),
         read_connection(context, read.sync.destination_connection_id),
     )
     if status.running is not None:
@@ -120,13 +122,23 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
         body["schemas"] = list(names)
     return Plan(
         effects=tuple(effects),
-        prepared=Prepared(body, frozenset(run.id for run in past if run.id), names),
+        prepared=Prepared(body, frozenset(run.id for run in past if run.id), names, _expected(arguments, effects)),
         title=heading(action, read, destination),
         phrase=read.name,
         undo="A run cannot be undone; rows that only the destination had do not come back."
         if arguments.resync_mode
         else "",
     )
+
+
+def _expected(arguments: Arguments, effects: list[Effect]) -> frozenset[str]:
+    """A rerun reports its own disposition; an ordinary run retains, save where the plan says that it rewrites."""
+    if arguments.resync_mode is not None:
+        return frozenset({EXPECTED[arguments.resync_mode]})
+    kinds = {type(effect) for effect in effects}
+    drops = {"truncate", "rebuild"} if DropsOutput in kinds else set[str]()
+    truncates = {"truncate"} if TruncatesOutput in kinds else set[str]()
+    return frozenset({"retain", *drops, *truncates})
 
 
 def _chosen(asked: list[str] | None, enabled: list[SyncSchema]) -> list[SyncSchema]:
@@ -164,7 +176,7 @@ async def _check_resync_mode(context: Context, arguments: Arguments, read: SyncR
         raise Failure(
             "unsupported_resync_mode",
             f"The destination does not offer {arguments.resync_mode}. Nothing was started.",
-            next=f"Use one of: {', '.join(offered)}." if offered else "Start an ordinary run.",
+            next=f"Use one of: {', '.join(clean(one) for one in offered)}." if offered else "Start an ordinary run.",
             details={"supported_resync_modes": offered},
         )
 
@@ -235,7 +247,7 @@ async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Exe
     if problems:
         raise Failure(
             "mismatch",
-            f"Execution {started.id} was started, but not as planned: {'; '.join(problems)}.",
+            f"Execution {clean(started.id)} was started, but not as planned: {'; '.join(problems)}.",
             changed="done",
             next=f"Tell the user at once. To stop it call `cancel_bulk_sync` with sync_id {arguments.sync_id}.",
             details={"execution_id": started.id, "sync_id": arguments.sync_id},
@@ -259,7 +271,11 @@ async def _what_happened(context: Context, arguments: Arguments, prepared: Prepa
     if len(ours) == 1:
         return ours[0]
     new = [one.id for one in latest if one.id and one.id not in prepared.seen]
-    found = f" Executions that are new since: {', '.join(new)}." if new else " No new execution is listed so far."
+    found = (
+        f" Executions that are new since: {', '.join(clean(one) for one in new)}."
+        if new
+        else " No new execution is listed so far."
+    )
     raise Failure(
         "outcome_unknown",
         f"{failure.message}{found} It cannot be told for certain whether this call started one.",
@@ -279,7 +295,7 @@ def _is_ours(run: Execution, arguments: Arguments, prepared: Prepared) -> bool:
         and "schedule" not in run.type.lower()
         and run.is_test is arguments.test
         and run.is_resync is (arguments.resync_mode is not None)
-        and run.output_disposition == EXPECTED.get(arguments.resync_mode or "", run.output_disposition)
+        and run.output_disposition in prepared.dispositions
         and named == set(prepared.tables)
     )
 
@@ -292,9 +308,9 @@ def _mismatches(arguments: Arguments, prepared: Prepared, started: Execution) ->
     rerun = arguments.resync_mode is not None
     if started.is_resync is not None and started.is_resync is not rerun:
         problems.append(f"is_resync is {started.is_resync}, not {rerun}")
-    expected = EXPECTED.get(arguments.resync_mode or "")
-    if expected is not None and started.output_disposition not in (None, expected):
-        problems.append(f"output_disposition is {quoted(started.output_disposition)}, not {expected}")
+    if started.output_disposition is not None and started.output_disposition not in prepared.dispositions:
+        planned = " or ".join(sorted(prepared.dispositions))
+        problems.append(f"output_disposition is {quoted(started.output_disposition)}, not {planned}")
     extra = {table.id for table in started.schemas or [] if table.id} - set(prepared.tables)
     if extra:
         problems.append(

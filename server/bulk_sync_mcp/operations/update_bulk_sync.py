@@ -33,7 +33,7 @@ from bulk_sync_mcp.models.bulk_sync import (
     SchemaInput,
     SyncSchema,
 )
-from bulk_sync_mcp.models.merge import Json, as_object, body_of, merged, not_taken, schema_body
+from bulk_sync_mcp.models.merge import Json, as_object, as_objects, body_of, merged, not_taken, schema_body
 from bulk_sync_mcp.operations import _changes
 from bulk_sync_mcp.operations._reading import (
     SCHEMAS,
@@ -47,6 +47,7 @@ from bulk_sync_mcp.operations._reading import (
 )
 
 SCHEMA = "/api/bulk/syncs/{id}/schemas/{schema_id}"
+ADDITIONAL = "additional_schedules"
 AT_ONCE = 8
 """Tables read side by side."""
 
@@ -91,9 +92,10 @@ class Updated(BulkSyncDetails):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The complete body to send."""
+    """The complete body to send, and the one that would put back what was read."""
 
     body: Json
+    before: Json
 
 
 async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
@@ -103,6 +105,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
     )
     _refuse_nulls(changes)
     before, after = body_of(read.raw), merged(read.raw, changes)
+    _refuse_repeated_schedules(after)
     if not as_object(after.get("default_schedule")).get("frequency"):
         raise Failure(
             "invalid_arguments",
@@ -117,6 +120,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
     effects += _changes.of_schedules(sync_id, name, before, after)
     if arguments.schemas is not None:
         old, new = await _tables(context, arguments)
+        # Those named as not enabled are sent too: an empty list would leave the selection as it is (api/README.md 4).
         after["schemas"] = list(new.values())
         effects += _changes.of_tables(sync_id, name, old, new)
     if not effects:
@@ -125,7 +129,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
         effects.append(cancels(read, status.running, context, asked=False))
     return Plan(
         effects=tuple(effects),
-        prepared=Prepared(after),
+        prepared=Prepared(after, before),
         title=heading("Change", read, connection.spelled()),
         phrase=name,
         undo="Settings not listed stay as they are. Settings can be changed back; rows a later run replaced cannot.",
@@ -142,8 +146,20 @@ def _refuse_nulls(changes: Json) -> None:
         )
 
 
+def _refuse_repeated_schedules(after: Json) -> None:
+    """One schedule named twice would be judged by one of its two settings and sent with both."""
+    ids = [one.get("id") for one in (as_object(after.get("default_schedule")), *as_objects(after.get(ADDITIONAL)))]
+    repeated = sorted({str(one) for one in ids if one and ids.count(one) > 1})
+    if repeated:
+        raise Failure(
+            "invalid_arguments",
+            f"`{ADDITIONAL}`: the id {', '.join(quoted(one) for one in repeated)} is named more than once. Nothing was sent.",
+            next="Name each schedule once; leave the id out for a new one.",
+        )
+
+
 async def _tables(context: Context, arguments: Arguments) -> tuple[dict[str, Json], dict[str, Json]]:
-    """The enabled tables as they are, and the wanted ones with what is not named carried over."""
+    """The tables that are enabled or named as they are, and the named ones with what is not given carried over."""
     listed = {one.id: one for one in SyncSchema.read_all((await context.api.get(SCHEMAS, id=arguments.sync_id)).data)}
     given: dict[str, Json | None] = {}
     for one in arguments.schemas or []:
@@ -162,17 +178,16 @@ async def _tables(context: Context, arguments: Arguments) -> tuple[dict[str, Jso
         some = names[start : start + AT_ONCE]
         answers = await together(*(context.api.get(SCHEMA, id=arguments.sync_id, schema_id=table) for table in some))
         raw |= {table: as_object(answer.data) for table, answer in zip(some, answers, strict=True)}
-    enabled = {table for table, one in listed.items() if one.enabled}
-    before = {table: schema_body({**raw[table], "id": table}) if table in raw else {"id": table} for table in enabled}
-    wanted = {table: schema_body({**raw[table], "id": table}, given[table]) for table in names}
-    after = {table: body for table, body in wanted.items() if body.get("enabled") is not False}
-    return before, after
+    enabled = {table for table, one in listed.items() if one.enabled is not False}
+    before: dict[str, Json] = {table: {"id": table} for table in enabled - set(names)}
+    before |= {table: {**schema_body({**raw[table], "id": table}), "enabled": table in enabled} for table in names}
+    return before, {table: schema_body({**raw[table], "id": table}, given[table]) for table in names}
 
 
 async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Updated:
     answer = as_object((await context.api.put(SYNC, body=prepared.body, id=arguments.sync_id)).data)
     details = BulkSyncDetails.of(answer).model_dump()
-    return Updated(**details, not_taken=not_taken(prepared.body, answer) or None)
+    return Updated(**details, not_taken=not_taken(prepared.body, answer, prepared.before) or None)
 
 
 OPERATION = Operation(

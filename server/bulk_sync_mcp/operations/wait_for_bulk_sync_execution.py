@@ -9,7 +9,8 @@ from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.errors import ApiFailure, Failure
 from bulk_sync_mcp.core.ids import ExecutionId, SyncId
 from bulk_sync_mcp.core.operation import Input, Operation
-from bulk_sync_mcp.models.execution import TERMINAL, Execution, ExecutionDetails
+from bulk_sync_mcp.core.text import clean
+from bulk_sync_mcp.models.execution import TERMINAL, UNCERTAIN, Execution, ExecutionDetails
 from bulk_sync_mcp.operations._reading import EXECUTION, read_status
 
 FIRST_PAUSE = 0.25
@@ -43,7 +44,8 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> Waited:
             answer = await context.api.get(EXECUTION, id=arguments.sync_id, exec_id=execution_id)
         except ApiFailure as failure:
             failures += 1
-            if failure.code not in ("backend_error", "backend_unreachable", "rate_limited") or failures >= HICCUPS:
+            passing = failure.code in ("backend_error", "backend_unreachable", "rate_limited")
+            if not passing or failures >= HICCUPS or context.now() >= deadline:
                 raise
         else:
             failures = 0
@@ -72,8 +74,14 @@ def _waited(execution: Execution, arguments: Arguments, now: datetime) -> Waited
     details = ExecutionDetails.of(execution, now).model_dump()
     go_on = (
         f"Still running after {arguments.timeout_seconds} s of waiting; it goes on by itself. Call this tool again with "
-        f"execution_id {execution.id} to go on waiting."
+        f"execution_id {clean(execution.id)} to go on waiting."
     )
+    if execution.status in UNCERTAIN:
+        # The API names these states without saying that they are final (api/README.md 5).
+        go_on = (
+            f"The state is {clean(execution.status)}, but the API does not mark the execution as over. Call "
+            f"`get_bulk_sync_status` with sync_id {arguments.sync_id}: nothing running there means that it is."
+        )
     return Waited(**details, next=None if execution.ended else go_on)
 
 
@@ -89,9 +97,10 @@ class Progress:
         done = sum(1 for table in tables if table.status in TERMINAL)
         rows = execution.records() or 0
         # Tables first, rows after the point: grows with either, and the total stays the number of tables.
-        value = min(float(len(tables)), done + (1 - 1 / (1 + rows / 100_000)) * 0.999) if tables else 0.0
+        total = len(tables) or 1
+        value = min(float(total), done + (1 - 1 / (1 + rows / 100_000)) * 0.999)
         if execution.ended:
-            value = float(len(tables))
+            value = float(total)
         if value > self._told:
             self._told = value
             each = [

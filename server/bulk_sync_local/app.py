@@ -1,0 +1,172 @@
+"""The REST API as an ASGI application.
+
+`create_app(config)` works behind an in-process transport, which runs no lifespan, and under any ASGI server.
+Order of the checks: route, body size, credential, API version, method; then those of `dispatch.py`.
+"""
+
+import base64
+import binascii
+import hmac
+import logging
+from typing import Any  # headers of Starlette's JSON answers
+from urllib.parse import parse_qsl, quote, unquote
+
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+
+from bulk_sync_local.clock import Clock, system_clock
+from bulk_sync_local.config import LocalConfig
+from bulk_sync_local.dispatch import Call, Endpoint, Service, parse_body, parse_query, refusal
+from bulk_sync_local.errors import ApiError, bad_request
+from bulk_sync_local.idempotency import carry_out, checked_key, outcome_of
+from bulk_sync_local.routes import endpoints
+from bulk_sync_local.store import Store
+from bulk_sync_local.store_idempotency import Outcome
+from bulk_sync_local.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+API_VERSION = "2025-09-18"
+VERSION_HEADER = "X-Polytomic-Version"
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+
+def create_app(config: LocalConfig, *, clock: Clock = system_clock) -> Starlette:
+    """The service over `config`'s state directory, which is made when there is none.
+
+    Without an API key in `config` every caller is let in: only for use inside one process.
+    `app.state.service.store.close()` closes idle files.
+    """
+    config.make_state_dir()
+    store = Store(config.store_path)
+    service = Service(config, store, clock, Supervisor(config, store, clock))
+    app = Starlette(routes=[Mount("/", app=Api(service))])
+    app.state.service = service
+    return app
+
+
+class Api:
+    """Routes a request, lets it in, and turns every outcome into an answer of the API's form."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._routes = [(_segments(endpoint.path), endpoint) for endpoint in endpoints()]
+        # A literal segment wins over a parameter: /api/bulk/syncs/status is not a sync called `status`.
+        self._routes.sort(key=lambda route: [segment.startswith("{") for segment in route[0]])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            outcome = await self._outcome(request)
+        except ApiError as error:
+            outcome = outcome_of(refusal(error))
+        except ClientDisconnect:
+            return
+        except Exception:
+            log.exception("%s %s failed", request.method, request.url.path)
+            outcome = outcome_of(refusal(ApiError(500, "the local service failed; its log has the details")))
+        await _response(outcome)(scope, receive, send)
+
+    async def _outcome(self, request: Request) -> Outcome:
+        self._authenticate(request)
+        version = request.headers.get(VERSION_HEADER)
+        if version != API_VERSION:
+            sent = "no version" if version is None else f"version {version!r}"
+            raise bad_request(f"this service speaks {VERSION_HEADER}: {API_VERSION}; the request names {sent}")
+        endpoint, path = self._route(request)
+        raw = await _read_body(request)
+        target = _raw_path(request) + "?" + request.scope["query_string"].decode("latin-1")
+        header = request.headers.get("Idempotency-Key")
+        key = None if header is None else checked_key(header, request.method, target, raw)
+        pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+        def make_call() -> Call:
+            query = parse_query(endpoint.query, pairs)
+            return Call(self._service, path, query, parse_body(endpoint.body, raw))
+
+        return await to_thread.run_sync(carry_out, endpoint, make_call, self._service, key)
+
+    def _authenticate(self, request: Request) -> None:
+        expected = self._service.config.api_key
+        if expected is None:
+            return
+        scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and _same(credential.strip(), expected):
+            return
+        if scheme.lower() == "basic":
+            organization, _, key = _basic(credential).partition(":")
+            # Both are compared, whatever the first comparison says.
+            if _same(organization, self._service.config.organization_id) & _same(key, expected):
+                return
+        raise ApiError(401, "missing or wrong credential: send Authorization: Bearer with the service's API key")
+
+    def _route(self, request: Request) -> tuple[Endpoint, dict[str, str]]:
+        # The raw path, because an encoded slash inside a schema id is not a separator.
+        segments = [unquote(part) for part in _segments(_raw_path(request))]
+        allowed: list[str] = []
+        for pattern, endpoint in self._routes:
+            path = _match(pattern, segments)
+            if path is None:
+                continue
+            if endpoint.method == request.method:
+                return endpoint, path
+            allowed.append(endpoint.method)
+        if allowed:
+            raise ApiError(405, f"{request.method} is not possible here; {', '.join(allowed)} is")
+        raise ApiError(404, f"there is nothing at {request.url.path}")
+
+
+def _raw_path(request: Request) -> str:
+    """The path still percent-encoded; ASGI servers may leave it out."""
+    raw: bytes | None = request.scope.get("raw_path")
+    return quote(request.scope["path"]) if raw is None else raw.decode("latin-1")
+
+
+async def _read_body(request: Request) -> bytes:
+    chunks, size = list[bytes](), 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise ApiError(413, f"the body is larger than {MAX_BODY_BYTES} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _response(outcome: Outcome) -> Response:
+    headers: dict[str, Any] = {VERSION_HEADER: API_VERSION, "Cache-Control": "no-store", **outcome.headers}
+    if outcome.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if not outcome.body:
+        return Response(status_code=outcome.status, headers=headers)
+    return Response(outcome.body, outcome.status, headers, "application/json")
+
+
+def _segments(path: str) -> list[str]:
+    return path.removeprefix("/").split("/")
+
+
+def _match(pattern: list[str], segments: list[str]) -> dict[str, str] | None:
+    if len(pattern) != len(segments):
+        return None
+    found: dict[str, str] = {}
+    for part, segment in zip(pattern, segments, strict=True):
+        if part.startswith("{") and segment:
+            found[part[1:-1]] = segment
+        elif part != segment:
+            return None
+    return found
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
+def _basic(credential: str) -> str:
+    try:
+        return base64.b64decode(credential.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""

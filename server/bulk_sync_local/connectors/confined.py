@@ -1,0 +1,111 @@
+"""DuckDB connections that can touch only what they were opened for.
+
+A view in a database file, or a crafted file name, must not make DuckDB read other files, load extensions or
+reach the network: access is limited to the listed files and folders and the configuration is locked.
+"""
+
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from bulk_sync_local.connectors.base import ConnectorError
+from bulk_sync_local.engine import libraries
+from bulk_sync_local.engine.sql import text
+
+MEMORY_LIMIT = "512MB"
+BATCH_ROWS = 65_536
+_LOCK_WAIT_SECONDS = 5.0
+_LOCK_POLL_SECONDS = 0.1
+
+
+def connect(
+    database: Path | None,
+    *,
+    read_only: bool = False,
+    allowed_files: Sequence[Path] = (),
+    allowed_folders: Sequence[Path] = (),
+    spill: Path | None = None,
+) -> Any:
+    """A connection to `database` (None: in memory). What does not fit in memory goes to the folder `spill`.
+
+    Waits up to five seconds for another process to let go of the file. Raises `ConnectorError`.
+    """
+    # Older DuckDB tools shall be able to open the files we make.
+    settings = {"storage_compatibility_version": "v1.2.0"} if not read_only else {}
+    connection = _open(str(database) if database is not None else ":memory:", read_only, settings)
+    connection.execute("LOAD icu")
+    for setting in (
+        "GLOBAL TimeZone = 'UTC'",
+        f"memory_limit = '{MEMORY_LIMIT}'",
+        f"temp_directory = {text(str(spill) if spill is not None else '')}",
+        "enable_progress_bar = false",
+        "autoinstall_known_extensions = false",
+        "autoload_known_extensions = false",
+        "allow_community_extensions = false",
+        "python_enable_replacements = false",
+        f"allowed_paths = [{_listed(allowed_files)}]",
+        f"allowed_directories = [{_listed(allowed_folders)}]",
+        "enable_external_access = false",
+        "lock_configuration = true",
+    ):
+        connection.execute(f"SET {setting}")
+    return connection
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    """The paths, and the patterns that stand for them alone: DuckDB checks what it is given, not what it opens."""
+    return ", ".join(text(path) for one in paths for path in dict.fromkeys((str(one), glob_escaped(one))))
+
+
+def _open(database: str, read_only: bool, settings: dict[str, str]) -> Any:
+    duckdb = libraries.duckdb()
+    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+    while True:
+        try:
+            return duckdb.connect(database, read_only=read_only, config=settings)
+        except duckdb.Error as failure:
+            locked = "lock" in str(failure) or "different configuration" in str(failure)
+            if locked and time.monotonic() < deadline:
+                time.sleep(_LOCK_POLL_SECONDS)
+                continue
+            if locked:
+                raise ConnectorError(
+                    f"Another process has the DuckDB file {Path(database).name} open. "
+                    "Close it there, or wait until it is done, and try again."
+                ) from failure
+            raise ConnectorError(
+                f"{Path(database).name} cannot be opened as a DuckDB database: {str(failure).splitlines()[0]}"
+            ) from failure
+
+
+@contextmanager
+def scratch_connection() -> Generator[Any]:
+    """An empty database in memory, for typing a handful of rows."""
+    connection = connect(None)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def stream(connection: Any, query: str) -> tuple[Any, Generator[Any]]:
+    """The Arrow schema of the result of `query`, and its batches of 65,536 rows.
+
+    On a cursor of its own, so that a stream left half read is in nobody's way; and by way of `sql`: in DuckDB
+    2.0.0 `execute` would copy the whole result into memory first.
+    """
+    cursor = connection.cursor()
+    reader = cursor.sql(query).to_arrow_reader(BATCH_ROWS)
+
+    def batches() -> Generator[Any]:
+        with closing(cursor):
+            yield from reader
+
+    return reader.schema, batches()
+
+
+def glob_escaped(path: Path) -> str:
+    """`path` so that DuckDB's readers take every character of it literally."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in str(path))

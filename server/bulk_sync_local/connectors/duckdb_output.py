@@ -1,0 +1,94 @@
+"""DuckDB tables as destination: stage, output and state live in one database and change in one transaction."""
+
+# Names and values in statements are quoted by engine/sql.py.
+# ruff: noqa: S608
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bulk_sync_local.engine.apply import statements
+from bulk_sync_local.engine.names import STATE_TABLE
+from bulk_sync_local.engine.ports import Load, SavedState, TableFailed
+from bulk_sync_local.engine.sql import first_row, name
+from bulk_sync_local.engine.state import decode, find_statement, save_statements
+
+
+class DuckDBOutput:
+    """Outputs in one schema of an open DuckDB connection, which may spill to the folder `spill`."""
+
+    def __init__(self, connection: Any, schema: str, sync_id: str, spill: Path | None = None) -> None:
+        self.scratch = connection
+        self._schema = schema
+        self._sync_id = sync_id
+        self._spill = spill
+        self._begun = False
+        # Three parts: a file and a schema of one name would make two ambiguous.
+        (self._catalog,) = first_row(connection, "SELECT current_database()")
+
+    def close(self) -> None:
+        self.scratch.close()
+        if self._spill is not None and self._spill.exists():
+            shutil.rmtree(self._spill)
+
+    def existing(self, output: str) -> Mapping[str, str] | None:
+        place = [self._catalog, self._schema.lower(), output.lower()]
+        where = "database_name = ? AND lower(schema_name) = ?"
+        view = first_row(
+            self.scratch, f"SELECT count(*) FROM duckdb_views() WHERE {where} AND lower(view_name) = ?", place
+        )
+        if view[0]:
+            raise TableFailed(f"{output} is a view at the destination, not a table. Choose another output name.")
+        rows = self.scratch.execute(
+            f"SELECT column_name, data_type FROM duckdb_columns() WHERE {where} AND lower(table_name) = ?", place
+        ).fetchall()
+        return dict(rows) if rows else None
+
+    def state(self, schema_id: str, output: str) -> SavedState | None:
+        if self.existing(STATE_TABLE) is None:
+            return None
+        query = find_statement(self.reference(STATE_TABLE), self._sync_id, schema_id)
+        row = first_row(self.scratch, query)
+        state = decode(row[0]) if row else None
+        return state if state is not None and state.output == output else None
+
+    def type_name(self, carried: str) -> str:
+        return carried
+
+    def stage_type(self, carried: str) -> str:
+        return self.type_name(carried)
+
+    def reference(self, table: str) -> str:
+        return f"{name(self._catalog)}.{name(self._schema)}.{name(table)}"
+
+    def stage_reference(self, stage: str) -> str:
+        return self.reference(stage)
+
+    def begin(self) -> None:
+        self.scratch.execute("BEGIN")
+        self._begun = True
+        self.scratch.execute(f"CREATE SCHEMA IF NOT EXISTS {name(self._catalog)}.{name(self._schema)}")
+
+    def apply(self, load: Load) -> None:
+        self.apply_statements(load)
+        for statement in save_statements(
+            self.reference(STATE_TABLE), self._sync_id, load.schema_id, load.state, load.now
+        ):
+            self.scratch.execute(statement)
+        load.check_cancel()
+        self.scratch.execute("COMMIT")
+        self._begun = False
+
+    def apply_statements(self, load: Load) -> None:
+        """Brings the output up to date inside the open transaction; the stage is gone afterwards."""
+        stage = self.stage_reference(load.stage)
+        for statement in statements(load, output=self.reference(load.output), stage=stage):
+            load.check_cancel()
+            self.scratch.execute(statement)
+        self.scratch.execute(f"DROP TABLE IF EXISTS {stage}")
+
+    def rollback(self) -> None:
+        if self._begun:
+            self._begun = False
+            self.scratch.execute("ROLLBACK")

@@ -1,0 +1,211 @@
+"""SQLite files, as source and as destination.
+
+All access goes through the ADBC driver. Python's own `sqlite3` is a second copy of SQLite: on the same file
+in one process the two ignore each other's locks, and closing one drops the other's.
+"""
+
+# Names and values in statements are quoted by engine/sql.py.
+# ruff: noqa: S608
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from bulk_sync_local.connectors import paths, sqlite_types
+from bulk_sync_local.connectors.base import Confinement, ConnectorError, ConnectorInfo, SourceField, SourceTable
+from bulk_sync_local.connectors.confined import BATCH_ROWS
+from bulk_sync_local.connectors.sqlite_output import SQLiteOutput
+from bulk_sync_local.engine import libraries
+from bulk_sync_local.engine.conditions import Condition
+from bulk_sync_local.engine.job import RunJob
+from bulk_sync_local.engine.names import is_reserved
+from bulk_sync_local.engine.ports import Column, Destination, NeedsCare, Reading, Shape, Source
+from bulk_sync_local.engine.sql import name, text
+from bulk_sync_local.engine.types import field_type
+
+_ADVANCED = ("advanced.table_prefix", "advanced.truncate_existing", "advanced.hard_deletes")
+
+
+class SQLiteFile:
+    info = ConnectorInfo(
+        type_id="sqlite",
+        name="SQLite",
+        configuration_schema={
+            "type": "object",
+            "properties": {"path": {"type": "string", "minLength": 1, "description": "Path of the database file."}},
+            "required": ["path"],
+            "additionalProperties": False,
+        },
+        is_source=True,
+        is_destination=True,
+        modes=("replicate", "snapshot", "append"),
+        resync_modes=("refetch", "resync", "rebuild"),
+        destination_settings={
+            setting: {"type": "string" if "prefix" in setting else "boolean"} for setting in _ADVANCED
+        },
+    )
+
+    def check(self, configuration: Mapping[str, Any], confinement: Confinement) -> None:
+        """A file that is not there yet passes: it may be meant as a destination."""
+        path = paths.output_file(configuration, confinement)
+        if path.exists():
+            with closing(SQLiteTables(path)) as tables:
+                tables.names()
+
+    def discover(
+        self, configuration: Mapping[str, Any], confinement: Confinement, *, include_fields: bool
+    ) -> list[SourceTable]:
+        with closing(SQLiteTables(paths.existing_file(configuration, confinement))) as tables:
+            return [
+                SourceTable(table, table, tables.fields(table) if include_fields else ()) for table in tables.names()
+            ]
+
+    def open_source(self, configuration: Mapping[str, Any], confinement: Confinement) -> Source:
+        return SQLiteTables(paths.existing_file(configuration, confinement))
+
+    def open_destination(self, job: RunJob, confinement: Confinement, *, read_only: bool) -> Destination | None:
+        path = paths.output_file(job.destination.configuration, confinement)
+        if read_only and not path.exists():
+            return None
+        return SQLiteOutput(connect(path, read_only=read_only), path, job.sync_id)
+
+
+def connect(path: Path, *, read_only: bool) -> Any:
+    """An ADBC connection; a transaction is always open on it. Raises `ConnectorError`."""
+    mode = "ro" if read_only else "rwc"
+    adbc = libraries.adbc_sqlite()
+    connection: Any = None
+    try:
+        connection = adbc.connect(f"file:{quote(str(path))}?mode={mode}")
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout = 5000")
+            # Functions with side effects in views and triggers of somebody else's file stay out of reach.
+            cursor.execute("PRAGMA trusted_schema = OFF")
+            cursor.execute("SELECT count(*) FROM sqlite_schema")
+            cursor.fetchall()
+    except adbc.Error as failure:
+        if connection is not None:
+            connection.close()
+        raise ConnectorError(f"{path.name} cannot be opened as a SQLite database: {failure}") from failure
+    return connection
+
+
+class SQLiteTables:
+    """An open SQLite source; one read transaction from the first look to the end."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = connect(path, read_only=True)
+        self._declared: dict[str, dict[str, str]] = {}
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def names(self) -> list[str]:
+        """Tables and views, in name order, without SQLite's and the engine's own."""
+        rows = self._rows(
+            "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+            "ORDER BY name"
+        )
+        return [row[0] for row in rows if not is_reserved(row[0])]
+
+    def fields(self, table: str) -> tuple[SourceField, ...]:
+        shape = self.shape(table)
+        declared = self._declared[table]
+        return tuple(
+            SourceField(c.name, c.name, field_type(c.type), declared[c.name], c.name in shape.key)
+            for c in shape.columns
+        )
+
+    def shape(self, table: str) -> Shape:
+        if table not in self.names():
+            raise ConnectorError(f"The source has no table {table} any more. Refresh the schemas of the connection.")
+        # hidden = 1 are the hidden columns of virtual tables; generated columns (2, 3) are read like others.
+        rows = self._rows(
+            f"SELECT name, coalesce(type, '') AS type, pk FROM pragma_table_xinfo({text(table)}) WHERE hidden <> 1"
+        )
+        self._declared[table] = {row[0]: row[1] for row in rows}
+        key = sorted((row[2], row[0]) for row in rows if row[2])
+        columns = tuple(Column(row[0], sqlite_types.carried_type(row[1])) for row in rows)
+        return Shape(columns, tuple(column for _, column in key))
+
+    def read(
+        self,
+        table: str,
+        columns: Sequence[Column],
+        conditions: Sequence[Condition],
+        *,
+        limit: int | None,
+        careful: bool,
+    ) -> Reading:
+        declared = self._declared[table]
+        readers = [sqlite_types.reader(name(c.name), declared[c.name], c.type, careful=careful) for c in columns]
+        constants = [f"{one.sentinel} AS c{i}" for i, one in enumerate(readers)]
+        values = [one.select for one in readers]
+        flags: dict[int, str] = {}
+        for index, one in enumerate(readers):
+            if one.unfit is not None:
+                flags[index] = f"f{index}"
+                constants.append(f"0 AS f{index}")
+                values.append(f"({one.unfit})")
+        wanted = [sql for one in conditions if (sql := sqlite_types.narrowed(one, name(one.column))) is not None]
+        where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
+        rows = f"SELECT {', '.join(values)} FROM {name(table)}{where}"
+        if limit is not None:
+            rows = f"SELECT * FROM ({rows} LIMIT {limit})"
+        # The driver takes its types from the first rows, so a row of ours comes first and is cut off again.
+        cursor = self._execute(f"SELECT {', '.join(constants)} UNION ALL {rows}", BATCH_ROWS)
+        reader = self._guarded(cursor, cursor.fetch_record_batch, careful=careful)
+        expected = [one.sentinel for one in readers]
+        if [str(kind) for kind in reader.schema.types[: len(expected)]] != [_ARROW[one] for one in expected]:
+            cursor.close()
+            raise NeedsCare
+        texts = [index for index, one in enumerate(expected) if one == "''"]
+        restore = tuple(one.restore.format(f"c{index}") for index, one in enumerate(readers))
+        return Reading(reader.schema, self._batches(cursor, reader, texts, careful=careful), restore, flags)
+
+    def _batches(self, cursor: Any, reader: Any, texts: list[int], *, careful: bool) -> Generator[Any]:
+        invalid = libraries.pyarrow().ArrowInvalid
+        with cursor:
+            first = True
+            while True:
+                try:
+                    batch = self._guarded(cursor, reader.read_next_batch, careful=careful)
+                except StopIteration:
+                    return
+                batch = batch.slice(1) if first else batch
+                first = False
+                try:
+                    for index in texts:
+                        batch.column(index).validate(full=True)  # SQLite does not promise UTF-8
+                except invalid as failure:
+                    raise NeedsCare from failure
+                if batch.num_rows:
+                    yield batch
+
+    def _guarded(self, cursor: Any, call: Any, *, careful: bool) -> Any:
+        """Runs a step of the driver; its complaint about a type means that the quick reading will not do."""
+        try:
+            return call()
+        except (OSError, UnicodeDecodeError) as failure:
+            if not careful and (isinstance(failure, UnicodeDecodeError) or "Type mismatch" in str(failure)):
+                raise NeedsCare from failure
+            raise
+
+    def _execute(self, query: str, batch_rows: int) -> Any:
+        cursor = self._connection.cursor()
+        try:
+            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": batch_rows})
+            cursor.execute(query)
+        except BaseException:
+            cursor.close()
+            raise
+        return cursor
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self._execute(query, 1024) as cursor:
+            return cursor.fetchall()
+
+
+_ARROW = {"0": "int64", "0.0": "double", "''": "string", "x''": "binary"}

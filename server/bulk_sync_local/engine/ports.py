@@ -1,0 +1,176 @@
+"""What the runner needs of a source and of a destination, beyond what the service asks of a connector.
+
+A source hands over Arrow batches; the runner types and cleans them in a DuckDB stage, whatever the
+destination; the destination then applies the stage in one transaction. A new database is one more file in
+`connectors/` with a class for each side.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bulk_sync_local.connectors.base import Confinement, Connector
+from bulk_sync_local.engine.conditions import Condition
+from bulk_sync_local.engine.job import RunJob
+from bulk_sync_local.engine.strategy import Strategy
+
+
+class TableFailed(Exception):
+    """This table cannot be loaded; the text is one or two sentences for the user, with a remedy."""
+
+
+class NeedsCare(Exception):
+    """The quick reading met a value that does not fit its column: read again with `careful`."""
+
+
+class Canceled(Exception):
+    """The user asked for the table to be cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A source column; `type` is the DuckDB type its values are carried as."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A source table as it is now; `key` is its primary key in key order, empty when it has none."""
+
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One pass over a source table.
+
+    `batches` are Arrow record batches of `schema`, whose columns are `c0`, `c1`, ... in the order asked for,
+    then any flags. `expressions` turn them, in DuckDB, into the columns' types, giving NULL for a value that
+    does not fit. `flags[i]` names a column that holds 1 where the source itself replaced such a value by NULL.
+    """
+
+    schema: Any  # pyarrow.Schema, untyped
+    batches: Generator[Any]  # of pyarrow.RecordBatch, untyped
+    expressions: tuple[str, ...]
+    flags: Mapping[int, str]
+
+
+class Source(Protocol):
+    """An open source; every read of a run sees the same state where the source can promise that."""
+
+    def shape(self, table: str) -> Shape:
+        """Raises `ConnectorError` when the table is gone."""
+        ...
+
+    def read(
+        self,
+        table: str,
+        columns: Sequence[Column],
+        conditions: Sequence[Condition],
+        *,
+        limit: int | None,
+        careful: bool,
+    ) -> Reading:
+        """Rows that may match `conditions`: too many is fine, too few is not. `batches` may raise `NeedsCare`
+        unless `careful`."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """What a sync remembers about an output, kept beside it and committed with it.
+
+    `columns` maps source columns to output columns, `watermark` is text that DuckDB casts to the tracking
+    field's type.
+    """
+
+    output: str
+    mode: str
+    key: tuple[str, ...]
+    columns: Mapping[str, str]
+    tracking_field: str | None
+    watermark: str | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """A column of an output; `type` is the destination's own name for the type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A filled and cleaned stage, and what to do with it."""
+
+    schema_id: str
+    output: str
+    stage: str
+    strategy: Strategy
+    data: tuple[OutputColumn, ...]
+    stamps: tuple[OutputColumn, ...]
+    add: tuple[OutputColumn, ...]
+    key: tuple[str, ...]
+    now: str
+    stage_is_output: bool
+    judged: str | None
+    state: SavedState
+    check_cancel: Callable[[], None]
+
+    @property
+    def columns(self) -> tuple[OutputColumn, ...]:
+        return self.data + self.stamps
+
+
+class Destination(Protocol):
+    """An open destination."""
+
+    scratch: Any  # duckdb.DuckDBPyConnection, where stages are made; untyped through `libraries`
+
+    def existing(self, output: str) -> Mapping[str, str] | None:
+        """Column names and types of the output, or None when there is none. Raises `TableFailed` when the name
+        is taken by something that is not a table."""
+        ...
+
+    def state(self, schema_id: str, output: str) -> SavedState | None: ...
+
+    def type_name(self, carried: str) -> str:
+        """The destination's name for a carried type, spelled as `existing` spells it."""
+        ...
+
+    def stage_type(self, carried: str) -> str:
+        """The DuckDB type the stage gives a carried type, so that applying it converts nothing."""
+        ...
+
+    def stage_reference(self, stage: str) -> str:
+        """The quoted reference of a stage of that name on `scratch`."""
+        ...
+
+    def begin(self) -> None: ...
+
+    def apply(self, load: Load) -> None:
+        """Applies the stage and the state in one transaction and commits it."""
+        ...
+
+    def rollback(self) -> None:
+        """Undoes everything since `begin`; harmless when nothing has begun."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class SourceConnector(Connector, Protocol):
+    def open_source(self, configuration: Mapping[str, Any], confinement: Confinement) -> Source: ...
+
+
+class DestinationConnector(Connector, Protocol):
+    def open_destination(self, job: RunJob, confinement: Confinement, *, read_only: bool) -> Destination | None:
+        """With `read_only` nothing is created or changed, and None says that there is nothing yet."""
+        ...

@@ -1,0 +1,96 @@
+"""Carries out one execution: table after table, each whole or not at all."""
+
+import logging
+from collections import Counter
+from contextlib import ExitStack
+from typing import cast
+
+from bulk_sync_local.connectors.base import Confinement, ConnectorError
+from bulk_sync_local.connectors.registry import connector
+from bulk_sync_local.engine import table_load
+from bulk_sync_local.engine.endpoints import check_pair
+from bulk_sync_local.engine.faults import in_words
+from bulk_sync_local.engine.job import Reporter, RunJob, TableJob, TableOutcome
+from bulk_sync_local.engine.names import is_reserved
+from bulk_sync_local.engine.outputs import output_name
+from bulk_sync_local.engine.ports import (
+    Canceled,
+    Destination,
+    DestinationConnector,
+    Source,
+    SourceConnector,
+    TableFailed,
+)
+
+_log = logging.getLogger(__name__)
+
+
+def run_job(job: RunJob, reporter: Reporter, confinement: Confinement) -> None:
+    """Runs `job` and tells `reporter` how each table ends; returns when all have ended.
+
+    A table that fails or is cancelled leaves its output as it was, and the others go on. When the source or
+    the destination cannot be opened every table ends as failed with that reason. Nothing is raised.
+    """
+    outputs = Counter(output_name(job, table).casefold() for table in job.tables)
+    with ExitStack() as stack:
+        try:
+            source, destination = _open(job, confinement, stack)
+        except Exception as failure:
+            for table in job.tables:
+                reporter.table_started(table.schema_id, output_name(job, table))
+                _finish_failed(reporter, table, failure)
+            return
+        for table in job.tables:
+            output = output_name(job, table)
+            reporter.table_started(table.schema_id, output)
+            try:
+                _check_output(output, outputs[output.casefold()])
+                outcome = _one(job, table, source, destination, reporter)
+            except Exception as failure:
+                _finish_failed(reporter, table, failure)
+            else:
+                reporter.table_finished(table.schema_id, outcome)
+
+
+def _open(job: RunJob, confinement: Confinement, stack: ExitStack) -> tuple[Source, Destination | None]:
+    check_pair(job, confinement)
+    # The registry knows connectors by what the service asks of them; the engine asks for more of the same objects.
+    reads = cast("SourceConnector", connector(job.source.type_id))
+    writes = cast("DestinationConnector", connector(job.destination.type_id))
+    source = reads.open_source(job.source.configuration, confinement)
+    stack.callback(source.close)
+    destination = writes.open_destination(job, confinement, read_only=job.test)
+    if destination is not None:
+        stack.callback(destination.close)
+    return source, destination
+
+
+def _check_output(output: str, wanted_by: int) -> None:
+    if wanted_by > 1:
+        raise TableFailed(
+            f"{wanted_by} tables of this sync would all be called {output} at the destination. "
+            "Give each an output name of its own."
+        )
+    if is_reserved(output):
+        raise TableFailed(f"The name {output} is kept for the sync's own use. Give the table another output name.")
+
+
+def _one(
+    job: RunJob, table: TableJob, source: Source, destination: Destination | None, reporter: Reporter
+) -> TableOutcome:
+    try:
+        if job.test:
+            return table_load.check(job, table, source, destination, reporter)
+        if destination is None:
+            raise LookupError("A destination opened for writing is there.")
+        return table_load.load(job, table, source, destination, reporter)
+    except Canceled:
+        return TableOutcome("canceled", message="Cancelled on request; the output is as it was before the run.")
+
+
+def _finish_failed(reporter: Reporter, table: TableJob, failure: Exception) -> None:
+    if not isinstance(failure, TableFailed | ConnectorError):
+        _log.error("Loading %s failed", table.schema_id, exc_info=failure)
+    message = in_words(failure)
+    reporter.log(table.schema_id, "error", message)
+    reporter.table_finished(table.schema_id, TableOutcome("failed", errors=1, message=message))

@@ -1,0 +1,191 @@
+"""The stage: where the rows of one table are typed and cleaned before the output is touched.
+
+It is a DuckDB table. Its first columns are those of the output, then come hidden ones.
+"""
+
+# Names and values in statements are quoted by engine/sql.py.
+# ruff: noqa: S608
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bulk_sync_local.engine import libraries
+from bulk_sync_local.engine.conditions import Condition
+from bulk_sync_local.engine.plan import TablePlan
+from bulk_sync_local.engine.ports import Column, OutputColumn, Reading
+from bulk_sync_local.engine.sql import first_row, name
+
+HIDDEN = "__hidden_"
+_FEED = "__stage_feed"
+
+
+@dataclass(slots=True)
+class Watch:
+    """Follows the batches of one reading: counts, reports, and stops when asked to.
+
+    An exception raised here reaches the caller of DuckDB as DuckDB's own, so the real one is kept.
+    """
+
+    on_batch: Callable[[int], None]
+    rows: int = 0
+    values: dict[int, int] = field(default_factory=dict[int, int])
+    replaced: dict[int, int] = field(default_factory=dict[int, int])
+    failure: BaseException | None = None
+
+    def batches(self, reading: Reading) -> Generator[Any]:
+        compute = libraries.pyarrow_compute()
+        try:
+            for batch in reading.batches:
+                self.rows += batch.num_rows
+                for index in range(len(reading.expressions)):
+                    present = batch.num_rows - batch.column(index).null_count
+                    self.values[index] = self.values.get(index, 0) + present
+                for index, flag in reading.flags.items():
+                    hits = compute.sum(batch.column(flag)).as_py() or 0
+                    self.replaced[index] = self.replaced.get(index, 0) + hits
+                self.on_batch(self.rows)
+                yield batch
+        except BaseException as failure:
+            self.failure = failure
+            raise
+        finally:
+            reading.batches.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What cleaning found. `unfit` counts, per source column, values that did not fit and became NULL."""
+
+    rows: int
+    unfit: Mapping[str, int]
+    null_keys: int
+    duplicates: int
+    watermark: str | None
+    untracked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage on a DuckDB connection; `table` is its quoted reference."""
+
+    connection: Any
+    table: str
+    plan: TablePlan
+    stage_types: tuple[str, ...]
+    stamps: tuple[OutputColumn, ...]
+    stamp_values: tuple[str, ...]
+
+    def columns_read(self) -> tuple[Column, ...]:
+        """What a source is asked for, in the order `fill` expects."""
+        return tuple(column.source for column in self.plan.selected) + self.plan.hidden
+
+    def create(self) -> None:
+        kinds = [
+            *(f"{name(c.output)} {kind}" for c, kind in zip(self.plan.selected, self.stage_types, strict=True)),
+            *(f"{name(stamp.name)} {stamp.type}" for stamp in self.stamps),
+            *(f"{name(HIDDEN + str(i))} {column.type}" for i, column in enumerate(self.plan.hidden)),
+        ]
+        self.connection.execute(f"CREATE OR REPLACE TABLE {self.table} ({', '.join(kinds)})")
+
+    def fill(self, reading: Reading, watch: Watch) -> None:
+        """Creates the stage and reads everything into it."""
+        self.create()
+        feed = watch.batches(reading)
+        reader = libraries.pyarrow().RecordBatchReader.from_batches(reading.schema, feed)
+        self.connection.register(_FEED, reader)
+        try:
+            self.connection.execute(f"INSERT INTO {self.table} SELECT {self._values(reading)} FROM {_FEED}")
+        except Exception:
+            # The feed stays registered: a transaction that failed takes no statement but its rollback.
+            if watch.failure is not None:
+                raise watch.failure from None
+            raise
+        finally:
+            feed.close()
+        self.connection.unregister(_FEED)
+
+    def _values(self, reading: Reading) -> str:
+        count = len(self.plan.selected)
+        data: list[str] = []
+        for column, kind, value in zip(self.plan.selected, self.stage_types, reading.expressions[:count], strict=True):
+            if column.obfuscated and column.source.type == "BLOB":
+                data.append(f"sha256({value})")
+            elif column.obfuscated:
+                data.append(f"sha256(CAST({value} AS VARCHAR))")
+            else:
+                data.append(f"CAST({value} AS {kind})")
+        return ", ".join([*data, *self.stamp_values, *reading.expressions[count:]])
+
+    def reference(self, source: str) -> str:
+        """The stage column that holds a source column's plain values, quoted."""
+        for index, column in enumerate(self.plan.hidden):
+            if column.name == source:
+                return name(HIDDEN + str(index))
+        selected = self.plan.selected_for(source)
+        if selected is None or selected.obfuscated:
+            raise LookupError(source)
+        return name(selected.output)
+
+    def clean(self, watch: Watch, conditions: tuple[Condition, ...]) -> Cleaned:
+        """Drops rows that do not match, rows without a key, and all but the last of rows with one key."""
+        unfit = self._unfit(watch)
+        if conditions:
+            wanted = " AND ".join(one.sql(self.reference(one.column)) for one in conditions)
+            self._run(f"DELETE FROM {self.table} WHERE NOT ({wanted})")
+        null_keys = duplicates = 0
+        if self.plan.key:
+            null_keys = self._drop_null_keys()
+            duplicates = self._drop_duplicates()
+        tracking = self.plan.tracking
+        watermark: str | None = None
+        untracked = 0
+        if tracking is not None:
+            column = self.reference(tracking.name)
+            watermark, untracked = self._one(
+                f"SELECT CAST(max({column}) AS VARCHAR), count(*) - count({column}) FROM {self.table}"
+            )
+        (rows,) = self._one(f"SELECT count(*) FROM {self.table}")
+        return Cleaned(rows, unfit, null_keys, duplicates, watermark, untracked)
+
+    def _unfit(self, watch: Watch) -> dict[str, int]:
+        names_read = [column.name for column in self.columns_read()]
+        staged = [
+            *(name(column.output) for column in self.plan.selected),
+            *(name(HIDDEN + str(i)) for i in range(len(self.plan.hidden))),
+        ]
+        counts = self._one(f"SELECT {', '.join(f'count({column})' for column in staged)} FROM {self.table}")
+        unfit: dict[str, int] = {}
+        for index, (source, kept) in enumerate(zip(names_read, counts, strict=True)):
+            lost = watch.values.get(index, 0) - kept + watch.replaced.get(index, 0)
+            if lost:
+                unfit[source] = lost
+        return unfit
+
+    def _drop_null_keys(self) -> int:
+        missing = " OR ".join(f"{name(key)} IS NULL" for key in self.plan.key)
+        (count,) = self._one(f"SELECT count(*) FROM {self.table} WHERE {missing}")
+        if count:
+            self._run(f"DELETE FROM {self.table} WHERE {missing}")
+        return count
+
+    def _drop_duplicates(self) -> int:
+        keys = ", ".join(name(key) for key in self.plan.key)
+        (count,) = self._one(
+            f"SELECT (SELECT count(*) FROM {self.table}) - "
+            f"(SELECT count(*) FROM (SELECT DISTINCT {keys} FROM {self.table}))"
+        )
+        if count:
+            tracking = self.plan.tracking
+            latest = f"{self.reference(tracking.name)} DESC NULLS LAST, " if tracking else ""
+            self._run(
+                f"DELETE FROM {self.table} WHERE rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER "
+                f"(PARTITION BY {keys} ORDER BY {latest}rowid DESC) AS place FROM {self.table}) WHERE place > 1)"
+            )
+        return count
+
+    def _run(self, statement: str) -> None:
+        self.connection.execute(statement)
+
+    def _one(self, query: str) -> Any:
+        return first_row(self.connection, query)

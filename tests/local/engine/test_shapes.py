@@ -1,0 +1,158 @@
+"""Columns that come, go, change, are renamed or hidden."""
+
+import hashlib
+
+import pytest
+
+from bulk_sync_local.engine.job import FieldChoice, TableJob
+from local.engine.kit import Workspace
+
+DESTINATIONS = ("duckdb", "sqlite", "parquet")
+
+
+@pytest.fixture
+def people(workspace: Workspace) -> Workspace:
+    workspace.sql(
+        "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, age INTEGER)",
+        "INSERT INTO people VALUES (1, 'ann', 30), (2, NULL, 40)",
+    )
+    return workspace
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+@pytest.mark.parametrize("mode", ["replicate", "snapshot", "append"])
+def test_a_new_column_is_added_to_the_output(people: Workspace, mode: str, to: str) -> None:
+    table = TableJob("people", tracking_field="id" if mode != "snapshot" else None)
+    people.load(to, table, mode=mode)
+    people.sql("ALTER TABLE people ADD COLUMN city TEXT", "INSERT INTO people VALUES (3, 'eve', 50, 'Oslo')")
+    recorder = people.load(to, table, mode=mode)
+    cities = {row["id"]: row["city"] for row in people.rows(to, "people")}
+    assert cities == {1: None, 2: None, 3: "Oslo"}
+    assert recorder.said("New column at the output: city") == (mode != "snapshot")
+
+
+def test_a_new_column_stays_out_when_new_fields_are_not_wanted(people: Workspace) -> None:
+    table = TableJob("people", (FieldChoice("id"), FieldChoice("name")), new_fields=False)
+    people.load("duckdb", table)
+    people.sql("ALTER TABLE people ADD COLUMN city TEXT")
+    people.load("duckdb", table)
+    assert set(people.rows("duckdb", "people")[0]) & {"age", "city"} == set()
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_a_vanished_column_fails_the_table_until_it_is_deselected(people: Workspace, to: str) -> None:
+    people.load(to, "people")
+    before = people.rows(to, "people")
+    people.sql("ALTER TABLE people DROP COLUMN age")
+    message = people.run(to, "people").finished["people"].message or ""
+    assert "no longer has the field age" in message
+    assert "Deselect it" in message
+    assert people.rows(to, "people") == before
+    people.load(to, TableJob("people", (FieldChoice("age", enabled=False),)))
+    assert [row["age"] for row in people.rows(to, "people")] == [30, 40]
+    explicit = people.run(to, TableJob("people", (FieldChoice("age"),)))
+    assert "selected field age" in (explicit.finished["people"].message or "")
+    people.load(to, TableJob("people", (FieldChoice("age"),)), resync_mode="rebuild")
+    assert "age" not in people.rows(to, "people")[0]
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_a_resync_keeps_a_vanished_column_empty(people: Workspace, to: str) -> None:
+    people.load(to, "people")
+    people.sql("ALTER TABLE people DROP COLUMN age")
+    people.load(to, "people", resync_mode="resync")
+    assert [row["age"] for row in people.rows(to, "people")] == [None, None]
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_a_changed_type_fails_the_table_until_it_is_rebuilt(people: Workspace, to: str) -> None:
+    people.load(to, "people")
+    before = people.rows(to, "people")
+    people.sql("ALTER TABLE people DROP COLUMN age", "ALTER TABLE people ADD COLUMN age TEXT")
+    message = people.run(to, "people").finished["people"].message or ""
+    assert "age would be" in message
+    assert "rebuild" in message
+    assert people.rows(to, "people") == before
+    test = people.run(to, "people", test=True)
+    assert test.finished["people"].status == "failed"
+    people.load(to, "people", resync_mode="rebuild")
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_a_deselected_column_stays_as_it_is(people: Workspace, to: str) -> None:
+    people.load(to, "people")
+    people.sql("UPDATE people SET name = 'Ann', age = 99", "INSERT INTO people VALUES (3, 'eve', 50)")
+    people.load(to, TableJob("people", (FieldChoice("age", enabled=False),)))
+    assert [(row["name"], row["age"]) for row in people.rows(to, "people")] == [("Ann", 30), ("Ann", 40), ("eve", None)]
+
+
+def test_a_changed_key_fails_the_table(people: Workspace) -> None:
+    people.load("duckdb", "people")
+    people.sql(
+        "DROP TABLE people",
+        "CREATE TABLE people (id INTEGER, name TEXT, age INTEGER, PRIMARY KEY (id, age))",
+        "INSERT INTO people VALUES (1, 'ann', 30)",
+    )
+    assert "resync or rebuild" in (people.run("duckdb", "people").finished["people"].message or "")
+    people.load("duckdb", "people", resync_mode="resync")
+    people.load("duckdb", "people")
+
+
+def test_an_output_that_was_appended_to_is_not_merged_into(people: Workspace) -> None:
+    people.load("duckdb", "people", mode="append")
+    assert "appended" in (people.run("duckdb", "people").finished["people"].message or "")
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_obfuscated_values_are_digests_and_still_merge(people: Workspace, to: str) -> None:
+    table = TableJob("people", (FieldChoice("id", obfuscated=True), FieldChoice("name", obfuscated=True)))
+    people.load(to, table)
+    people.sql("UPDATE people SET age = 31 WHERE id = 1")
+    people.load(to, table)
+    rows = {row["age"]: row for row in people.rows(to, "people")}
+    assert len(rows) == 2
+    assert rows[31]["id"] == hashlib.sha256(b"1").hexdigest()
+    assert rows[31]["name"] == hashlib.sha256(b"ann").hexdigest()
+    assert rows[40]["name"] is None
+
+
+def test_a_deselected_key_fails_the_table(people: Workspace) -> None:
+    recorder = people.run("duckdb", TableJob("people", (FieldChoice("id", enabled=False),)))
+    assert "obfuscate it instead" in (recorder.finished["people"].message or "")
+
+
+def test_names_are_normalised_unless_given(workspace: Workspace) -> None:
+    workspace.sql('CREATE TABLE "Order Lines" ("Größe" INTEGER, "2nd" TEXT, "select" TEXT)')
+    workspace.sql("INSERT INTO \"Order Lines\" VALUES (1, 'x', 'y')")
+    workspace.load(
+        "duckdb", TableJob("Order Lines", (FieldChoice("select", user_output_name="From Where"),)), table_prefix="p_"
+    )
+    row = workspace.rows("duckdb", "p_order_lines")[0]
+    assert (row["grosse"], row["_2nd"], row["From Where"]) == (1, "x", "y")
+    workspace.load("duckdb", "Order Lines", normalize_names="disabled", sync_id="2")
+    assert workspace.rows("duckdb", "Order Lines")[0]["Größe"] == 1
+
+
+@pytest.mark.parametrize("columns", ['"a b" INTEGER, "a-b" INTEGER', '"_Polytomic Updated At" TEXT'])
+def test_columns_that_would_share_a_name_fail_the_table(workspace: Workspace, columns: str) -> None:
+    workspace.sql(f"CREATE TABLE t ({columns})")
+    assert "would both be called" in (workspace.run("duckdb", "t").finished["t"].message or "")
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_reserved_words_quotes_and_unicode_are_only_names(workspace: Workspace, to: str) -> None:
+    table = "sel\"ect'; DROP 表"
+    quoted = '"' + table.replace('"', '""') + '"'
+    workspace.sql(
+        f"""CREATE TABLE {quoted} ("order" INTEGER, "na""me" TEXT, "é'" TEXT, PRIMARY KEY ("order", "na""me"))"""
+    )
+    workspace.sql(f"INSERT INTO {quoted} VALUES (1, 'a', 'b')")
+    output = TableJob(table, user_output_name="select 表") if to != "duckdb" else TableJob(table)
+    for _ in range(2):
+        workspace.load(to, output, normalize_names="disabled", output_schema="group" if to == "duckdb" else None)
+    if to == "duckdb":
+        rows = workspace.duck(f'SELECT "order", "na""me", "é\'" FROM "group".{quoted}', file="out.duckdb")
+        assert rows == [(1, "a", "b")]
+    else:
+        (row,) = workspace.rows(to, "select 表")
+        assert (row["order"], row['na"me'], row["é'"]) == (1, "a", "b")
