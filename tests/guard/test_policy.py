@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from bulk_sync_mcp import operations
+from bulk_sync_mcp.core import connection_effects, effects  # noqa: F401 - kinds() walks what is imported
 from bulk_sync_mcp.core.operation import AnyOperation, discover
 from bulk_sync_mcp.core.plan import Effect, Plan, kinds
 from bulk_sync_mcp.guard.decide import decide
