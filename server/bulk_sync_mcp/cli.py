@@ -12,6 +12,9 @@ COMMANDS = {
     "call": "make one tool call and print the result",
     "tools": "list the tools",
     "doctor": "say which backend and credential are used, and what is wrong",
+    "approvals": "list, show, approve or deny calls that wait for somebody's approval",
+    "policy": "show the policy, explain what a call would be asked for, make a secret's hash, reset the budget",
+    "audit": "check the audit log, or show what was changed, by whom and on what evidence",
     "local": "serve the local service's REST API on loopback",
     "manifests": "write or check the tool manifests",
 }
@@ -23,6 +26,9 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state-dir", type=Path, metavar="DIR", help="where approvals, audit and local state live")
     parser.add_argument("--policy", type=Path, metavar="FILE", help="policy file (TOML)")
     parser.add_argument("--access", choices=("full", "read-only"), help="read-only hides and refuses what writes")
+    parser.add_argument("--toolsets", metavar="NAMES", help="groups of tools to have on, by commas, or all")
+    parser.add_argument("--tools", metavar="NAMES", help="single tools to have on besides; alone, exactly these")
+    parser.add_argument("--exclude-tools", metavar="NAMES", help="tools to have off, whatever else is said")
     parser.add_argument(
         "--unattended",
         action="store_true",
@@ -55,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = ["serve", *given]
     top = parser()
     flags, rest = top.parse_known_args(given)
-    if flags.command == "call":
+    if flags.command in ("call", "policy"):
         # argparse takes a list of words only where it begins: KEY=VALUE after a flag is left to us.
         flags.arguments += [word for word in rest if not word.startswith("-")]
         rest = [word for word in rest if word.startswith("-")]

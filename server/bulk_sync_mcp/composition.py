@@ -9,6 +9,7 @@ import importlib.metadata
 import importlib.util
 import os
 import secrets
+import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bulk_sync_mcp import operations
 from bulk_sync_mcp.api.backend import Backend, basic, bearer
+from bulk_sync_mcp.approvals.page import ApprovalPages
 from bulk_sync_mcp.core.context import Answer, Caller, Context, utc_now
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.operation import AnyOperation, Input, Registry, discover
@@ -29,7 +31,10 @@ from bulk_sync_mcp.guard.policy_file import PolicyError, read_policy
 from bulk_sync_mcp.guard.rules import Policy
 from bulk_sync_mcp.instructions import instructions
 from bulk_sync_mcp.observe.audit import AuditLog
+from bulk_sync_mcp.observe.redact import secrets_of
+from bulk_sync_mcp.present.hints import EVERY_TOOL_ON, Hints
 from bulk_sync_mcp.settings import Settings, SettingsError
+from bulk_sync_mcp.toolsets import choose
 
 if TYPE_CHECKING:
     from bulk_sync_mcp.api.client import ApiClient
@@ -51,7 +56,7 @@ class LazyApi:
         if self._client is None:
             try:
                 self._client = self._make()
-            except (SettingsError, OSError) as error:
+            except SettingsError as error:
                 raise Failure(
                     "not_configured",
                     f"The backend cannot be used as configured: {error}. Nothing was done.",
@@ -109,9 +114,15 @@ class Application:
     settings: Settings
     backend: Backend
     registry: Registry
+    """The tools that are on."""
     api: LazyApi
     pipeline: Pipeline
     gate: Gate
+    pages: ApprovalPages | None = None
+    hints: Hints = EVERY_TOOL_ON
+    """What to say of tools that are not on."""
+    missing: tuple[str, ...] = ()
+    """Toolsets of which nothing is on."""
 
     @property
     def local(self) -> bool:
@@ -121,12 +132,23 @@ class Application:
     @property
     def title(self) -> str:
         """The server's title, which says where calls go."""
-        return "Bulk syncs (local service)" if self.local else "Bulk syncs (Polytomic)"
+        return title_of(self.backend)
+
+    async def aclose(self) -> None:
+        """Closes the approval page's port and the connections to the backend, where any were opened."""
+        if self.pages is not None:
+            await self.pages.aclose()
+        await self.api.aclose()
 
     @property
     def instructions(self) -> str:
         """The server's instructions."""
-        return instructions(self.backend.origin, self.local)
+        return instructions(self.backend.origin, self.local, self.registry, self.missing)
+
+
+def title_of(backend: Backend) -> str:
+    """What says where calls go, in the server's title and on the approval page."""
+    return "Bulk syncs (local service)" if backend.name == "local" else "Bulk syncs (Polytomic)"
 
 
 def policy_of(settings: Settings, registry: Registry) -> Policy:
@@ -139,11 +161,16 @@ def policy_of(settings: Settings, registry: Registry) -> Policy:
     return replace(read, access="read-only") if settings.access == "read-only" else read
 
 
+def approval_store(settings: Settings, now: Callable[[], datetime] = utc_now) -> ApprovalStore:
+    """Where approvals are kept; its file is made when first used."""
+    return ApprovalStore(settings.guard_dir / "approvals.sqlite", now)
+
+
 def gate_of(settings: Settings, backend: Backend, policy: Policy, now: Callable[[], datetime]) -> Gate:
     """The guard of one backend; its files are made when first used."""
     directory = settings.guard_dir
     return Gate(
-        ApprovalStore(directory / "approvals.sqlite", now),
+        approval_store(settings, now),
         Locks(directory / "locks"),
         BudgetLedger(directory / "budget.sqlite", now),
         backend.fingerprint,
@@ -174,16 +201,19 @@ def _admit(gate: Gate) -> Admit:
 
 
 def compose(
-    settings: Settings, toolsets: frozenset[str] = frozenset({"default"}), now: Callable[[], datetime] = utc_now
+    settings: Settings,
+    now: Callable[[], datetime] = utc_now,
+    *,
+    page: bool = False,
 ) -> Application:
     """An application on Polytomic when a credential is configured, else on the local service.
 
-    Raises `SettingsError` for an address or credential that cannot be used.
+    `page` is for servers, which live long enough to show the approval page; whoever serves closes `pages`.
+    Raises `SettingsError` for an address, a credential or a choice of tools that cannot be used.
     """
     every = discover(operations)
     policy = policy_of(settings, every)
-    readable = policy.access == "full"
-    registry = Registry(one for one in every if one.toolset in toolsets and (readable or one.read_only))
+    choice = choose(every, settings, read_only=policy.access == "read-only")
     if settings.on_polytomic:
         backend = _polytomic(settings)
         api = LazyApi(lambda: _polytomic_client(settings, backend))
@@ -191,12 +221,21 @@ def compose(
         backend = _local(settings)
         api = LazyApi(lambda: _local_client(settings, backend))
     gate = gate_of(settings, backend, policy, now)
+    pages = ApprovalPages(gate.store, title_of(backend), now) if page else None
+    gate = replace(gate, pages=pages)
     pipeline = Pipeline(
         Context(api=api, now=now),
         _admit(gate),
-        AuditLog(settings.guard_dir, backend.origin, now),
+        AuditLog(
+            settings.guard_dir,
+            backend.origin,
+            now,
+            unattended=policy.unattended and bool(policy.allowances),
+            secrets=secrets_of(settings),
+        ),
     )
-    return Application(settings, backend, registry, api, pipeline, gate)
+    hints = Hints(choice.off)
+    return Application(settings, backend, choice.on, api, pipeline, gate, pages, hints, choice.missing)
 
 
 def _local(settings: Settings) -> Backend:
@@ -254,12 +293,15 @@ def _local_client(settings: Settings, backend: Backend) -> "ApiClient":
 
 
 def local_asgi(settings: Settings, api_key: str) -> Any:
-    """The local service as an ASGI application that asks for `api_key`. Makes the workspace if it is not there."""
+    """The local service as an ASGI application that asks for `api_key`. Makes the workspace if it is not there.
+
+    Raises `SettingsError` when a directory or what is in it cannot be used.
+    """
     from bulk_sync_local.app import create_app
     from bulk_sync_local.config import ConfigError, LocalConfig
 
-    settings.workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        settings.workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
         return create_app(
             LocalConfig(
                 workspace=settings.workspace,
@@ -271,6 +313,8 @@ def local_asgi(settings: Settings, api_key: str) -> Any:
         )
     except ConfigError as error:
         raise SettingsError(str(error)) from None
+    except (OSError, sqlite3.Error) as error:
+        raise SettingsError(f"the local service cannot use {settings.local_dir}: {error}") from None
 
 
 def operating_system_user() -> str:

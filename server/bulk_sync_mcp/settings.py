@@ -10,16 +10,30 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
 import pydantic_settings
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 NAME = "bulk-sync-mcp"
 PREFIX = "BULK_SYNC_MCP_"
 _TOKEN = re.compile(r"[\x21-\x7e]{16,}")
+
+
+def _names(given: object) -> object:
+    """Names between commas, as flags and environment give them; a list stays one. Nothing at all is not given."""
+    if not isinstance(given, str):
+        return given
+    return tuple(name for part in given.split(",") if (name := part.strip()))
+
+
+def _names_or_none(given: object) -> object:
+    return _names(given) or None
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 
 
 class SettingsError(Exception):
@@ -50,6 +64,12 @@ class Settings(BaseSettings):
     policy: Path | None = None
     """The policy file; by default `policy.toml` in the user's configuration directory, if there is one."""
     access: Literal["full", "read-only"] = "full"
+    toolsets: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_names_or_none)] = None
+    """Groups of tools that are on, or `all`; `default` unless something is named here or in `tools`."""
+    tools: Names = ()
+    """Single tools that are on besides."""
+    exclude_tools: Names = ()
+    """Tools that are off whatever else is said."""
     unattended: bool = False
     """Lets the policy file's [[unattended]] entries take effect."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
@@ -154,7 +174,7 @@ def _check_credential(settings: Settings) -> None:
     if settings.on_polytomic:
         return
     for name in ("polytomic_organization_id", "polytomic_base_url"):
-        if getattr(settings, name) != Settings.model_fields[name].default:
+        if (getattr(settings, name) or "").strip() not in ("", Settings.model_fields[name].default):
             raise SettingsError(
                 f"{_variable(name)} is set but POLYTOMIC_API_KEY is not; "
                 f"set the key, or unset {_variable(name)} to work on the local service"

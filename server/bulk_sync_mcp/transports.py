@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 def mcp_server(application: Application, principal: str) -> Server[Any]:
     """The MCP server of an application."""
     identity = Identity(application.title, VERSION, application.instructions)
-    return build_server(application.registry, application.pipeline, identity, Principals(principal))
+    return build_server(application.registry, application.pipeline, identity, Principals(principal), application.hints)
 
 
 class _Lines:
@@ -58,7 +58,7 @@ async def serve_stdio(application: Application) -> None:
         await _serve_until_told(server)
     finally:
         with anyio.CancelScope(shield=True):
-            await application.api.aclose()
+            await application.aclose()
 
 
 async def _serve_until_told(server: Server[Any]) -> None:
@@ -167,12 +167,18 @@ async def serve_asgi(app: "ASGIApp", port: int, path: str, label: str, notes: Se
             sys.stderr.write("\n".join([f"{label}{address}", *notes]) + "\n")
             sys.stderr.flush()
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # Calls that do not end in time are cut off, and audited so; uvicorn would log each as a crash of ours.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+            await super().shutdown(sockets)
+
+    if not 0 <= port <= 65_535:
+        raise SettingsError(f"there is no port {port}; name one up to 65535 (0 takes a free one)")
     try:
         listener = socket.create_server(("127.0.0.1", port))
-    except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no such port"
+    except OSError as error:
         raise SettingsError(
-            f"cannot listen on 127.0.0.1:{port}: {reason}; name another --port (0 takes a free one)"
+            f"cannot listen on 127.0.0.1:{port}: {error.strerror}; name another --port (0 takes a free one)"
         ) from None
     config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5, access_log=False)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
@@ -188,4 +194,4 @@ async def serve_http(application: Application, token: str | None = None) -> None
     try:
         await serve_asgi(http_app(application, used), application.settings.http_port, "/mcp", label, notes)
     finally:
-        await application.api.aclose()
+        await application.aclose()

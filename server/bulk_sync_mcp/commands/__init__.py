@@ -1,9 +1,9 @@
 """The sub-commands, one file each. A command adds its own flags and returns a process exit status."""
 
 import argparse
-import logging
-import sys
 
+from bulk_sync_mcp.observe.log import set_up
+from bulk_sync_mcp.observe.redact import secrets_of
 from bulk_sync_mcp.settings import Settings, load
 
 
@@ -18,14 +18,12 @@ def settings_of(flags: argparse.Namespace) -> Settings:
             "http_port",
             "policy",
             "access",
+            "toolsets",
+            "tools",
+            "exclude_tools",
             "unattended",
         )
     }
     settings = load(named, flags.config)
-    logging.basicConfig(
-        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # Both log whole requests at INFO and below, addresses included.
-    for chatty in ("httpx", "httpcore"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    set_up(settings.log_level, secrets_of(settings))
     return settings

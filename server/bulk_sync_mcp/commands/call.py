@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, cast
 
 from bulk_sync_mcp.commands import settings_of
 
+logger = logging.getLogger(__name__)
 STATUSES = {"invalid_arguments": 2, "confirmation_required": 3, "outcome_unknown": 4}
 """Exit statuses: 0 done, 1 failed, 2 wrong arguments, 3 needs a confirmation, 4 outcome unknown."""
 
@@ -77,7 +79,8 @@ def parse_object(text: str) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def _given(flags: argparse.Namespace, schema: dict[str, Any]) -> dict[str, Any]:
+def given_arguments(flags: argparse.Namespace, schema: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call as given on the command line. Raises `ValueError`."""
     if flags.arguments_json is None:
         return parse(flags.arguments, schema)
     if flags.arguments:
@@ -96,26 +99,34 @@ def run(flags: argparse.Namespace) -> int:
     application = compose(settings_of(flags))
     operation = application.registry.get(flags.tool)
     if operation is None:
-        sys.stderr.write(f"bulk-sync-mcp: there is no tool `{flags.tool}`; `bulk-sync-mcp tools` lists them\n")
+        off = application.hints.off.get(flags.tool)
+        why = f"the tool `{flags.tool}` is off here: {off}" if off else f"there is no tool `{flags.tool}`"
+        sys.stderr.write(f"bulk-sync-mcp: {why}; `bulk-sync-mcp tools` lists them\n")
         return 2
     try:
-        given = _given(flags, operation.input_schema)
+        given = given_arguments(flags, operation.input_schema)
     except ValueError as error:
         sys.stderr.write(f"bulk-sync-mcp: {error}\n")
         return 2
+
+    def failed(failure: Failure) -> int:
+        if flags.json:
+            print(json.dumps(failure_data(failure, application.hints), indent=2, ensure_ascii=False))  # noqa: T201
+        else:
+            sys.stderr.write(failure_text(failure, application.hints) + "\n")
+        return STATUSES.get(failure.code, 1)
 
     async def call() -> int:
         try:
             done = await application.pipeline.call(operation, given, CommandCaller(command_principal()))
         except Failure as failure:
-            if flags.json:
-                print(json.dumps(failure_data(failure), indent=2, ensure_ascii=False))  # noqa: T201
-            else:
-                sys.stderr.write(failure_text(failure) + "\n")
-            return STATUSES.get(failure.code, 1)
+            return failed(failure)
+        except Exception:
+            logger.exception("call of %s failed", operation.name)
+            return failed(Failure("internal", "A fault in this program, told above.", changed="unknown"))
         finally:
             await application.api.aclose()
-        content = structured(done)
+        content = application.hints.in_result(structured(done))
         print(json.dumps(content, indent=2, ensure_ascii=False) if flags.json else text(content))  # noqa: T201
         return 0
 

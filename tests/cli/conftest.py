@@ -1,0 +1,22 @@
+"""Fixtures of tests of the command line."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from support import Workshop
+from transports.kit import Place, empty_place, none_left, place_of
+
+
+@pytest.fixture
+async def place(workshop: Workshop, tmp_path: Path) -> AsyncGenerator[Place]:
+    """A workshop's place for commands; in the end no worker may be left."""
+    yield place_of(workshop)
+    await none_left(tmp_path)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Place:
+    """A place where nothing has been made yet."""
+    return empty_place(tmp_path)
