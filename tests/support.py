@@ -3,7 +3,7 @@
 import json
 import re
 import sqlite3
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -250,15 +250,18 @@ INSERT INTO secrets VALUES (1, 'x');
 """
 
 
-async def build_workshop(directory: Path, **settings: Any) -> Workshop:
-    """A workshop in a directory of its own."""
+async def build_workshop(
+    directory: Path, *, page: bool = False, toolsets: Iterable[str] = ("default",), **settings: Any
+) -> Workshop:
+    """A workshop in a directory of its own; with `page` its approvals can be given on the approval page."""
     workspace = directory / "data"
     workspace.mkdir(parents=True)
     with sqlite3.connect(workspace / "source.db") as db:
         db.executescript(SOURCE)
     db.close()
     clock = Clock()
-    plain = compose(Settings(workspace=workspace, state_dir=directory / "state", **settings), now=clock)
+    made_of = Settings(workspace=workspace, state_dir=directory / "state", toolsets=tuple(toolsets), **settings)
+    plain = compose(made_of, now=clock, page=page)
     api = WatchedApi(plain.api)
     context = replace(plain.pipeline.context, api=api)
     application = replace(plain, pipeline=replace(plain.pipeline, context=context))

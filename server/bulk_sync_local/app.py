@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
+from bulk_sync_local import log_files
 from bulk_sync_local.clock import Clock, system_clock
 from bulk_sync_local.config import LocalConfig
 from bulk_sync_local.dispatch import Call, Endpoint, Service, parse_body, parse_query, refusal
@@ -61,6 +62,9 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
+            if _raw_path(request).startswith(log_files.PREFIX):
+                await (await self._file(request))(scope, receive, send)
+                return
             outcome = await self._outcome(request)
         except ApiError as error:
             outcome = outcome_of(refusal(error))
@@ -86,9 +90,24 @@ class Api:
 
         def make_call() -> Call:
             query = parse_query(endpoint.query, pairs)
-            return Call(self._service, path, query, parse_body(endpoint.body, raw))
+            return Call(self._service, path, query, parse_body(endpoint.body, raw), origin=_origin(request))
 
         return await to_thread.run_sync(carry_out, endpoint, make_call, self._service, key)
+
+    async def _file(self, request: Request) -> Response:
+        """A log file: its signed address is the credential, and a browser sends no headers of the API."""
+        if request.method not in ("GET", "HEAD"):
+            raise ApiError(405, f"{request.method} is not possible here; GET is")
+        query = request.scope["query_string"].decode("latin-1")
+        service = self._service
+        file = await to_thread.run_sync(log_files.read, service.store, service.clock, _raw_path(request), query)
+        headers = {
+            "Cache-Control": "no-store",
+            "Content-Disposition": f'attachment; filename="{file.name}"',
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Response(file.content, 200, headers, file.media_type)
 
     def _authenticate(self, request: Request) -> None:
         expected = self._service.config.api_key
@@ -118,6 +137,14 @@ class Api:
         if allowed:
             raise ApiError(405, f"{request.method} is not possible here; {', '.join(allowed)} is")
         raise ApiError(404, f"there is nothing at {request.url.path}")
+
+
+def _origin(request: Request) -> str | None:
+    """Where the request came in; None without a port, since then it came through memory."""
+    host, port = request.scope.get("server") or ("", None)
+    if port is None:
+        return None
+    return f"{request.scope['scheme']}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _raw_path(request: Request) -> str:

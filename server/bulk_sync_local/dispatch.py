@@ -97,13 +97,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request that has passed the checks of its endpoint. `prepared` is what the endpoint's `prepare` found."""
+    """One request that has passed the checks of its endpoint. `prepared` is what the endpoint's `prepare` found.
+
+    `origin` is the address the service was reached at, such as `http://127.0.0.1:8766`; None through memory.
+    """
 
     service: Service
     path: Mapping[str, str]
     query_model: BaseModel
     body_model: BaseModel | None
     prepared: object = None
+    origin: str | None = None
 
     def query(self, model: type[M]) -> M:
         """The query parameters, as the model the endpoint declares."""

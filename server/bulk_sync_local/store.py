@@ -6,9 +6,10 @@ the `store_*` modules, each inside a transaction that is made here.
 
 import os
 import queue
+import secrets
 import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -76,6 +77,15 @@ CREATE TABLE idempotency_keys (
 );
 """
 
+_LATER = """
+CREATE TABLE log_exports (
+  id TEXT PRIMARY KEY, execution_id TEXT NOT NULL REFERENCES executions (id) ON DELETE CASCADE, created_at TEXT NOT NULL
+);
+CREATE INDEX log_exports_of_execution ON log_exports (execution_id);
+CREATE TABLE signing_key (id INTEGER PRIMARY KEY CHECK (id = 1), key BLOB NOT NULL);
+"""
+"""Tables that stores made before them get when they are opened; services of that time do not mind them."""
+
 
 class Store:
     """Hands out transactions. Safe to share between threads; several processes may each have one on the same file."""
@@ -86,7 +96,9 @@ class Store:
         self._idle: queue.LifoQueue[Tx] = queue.LifoQueue(_IDLE_CONNECTIONS)
         # Switching to WAL and making the tables are not safe against another process doing the same.
         with FileLock(path.with_suffix(".lock")):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            # Only when it is not there: closing any descriptor of an SQLite file drops this process's locks on it.
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             connection = self._connect()
             connection.execute("PRAGMA journal_mode = WAL")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -98,6 +110,9 @@ class Store:
                     f"{path} was written by another version of the local service (format {version}, "
                     f"this one reads {_VERSION}); use another state directory"
                 )
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'signing_key'").fetchone() is None:
+                key = f"INSERT INTO signing_key (id, key) VALUES (1, x'{secrets.token_hex(32)}');"  # noqa: S608
+                connection.executescript(f"BEGIN IMMEDIATE;{_LATER}{key}COMMIT;")
             self._give_back(connection)
 
     @contextmanager

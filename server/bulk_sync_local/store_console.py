@@ -24,6 +24,11 @@ def append(tx: Tx, execution_id: str, schema_id: str | None, level: str, message
     )
 
 
+def every(tx: Tx, execution_id: str) -> list[ConsoleLine]:
+    """Every line of an execution, oldest first."""
+    return latest(tx, execution_id, schema_id=None, after=0, limit=-1)
+
+
 def latest(tx: Tx, execution_id: str, *, schema_id: str | None, after: int, limit: int) -> list[ConsoleLine]:
     """The newest `limit` lines with an id above `after`, oldest first; of one schema, or of all for None."""
     rows = tx.execute(

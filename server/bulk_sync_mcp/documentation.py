@@ -13,11 +13,11 @@ PAGES = {"README.md": ("tools", "policy"), "server/docs/errors.md": ("errors",)}
 
 def tools_table(registry: Registry) -> str:
     """The tools: what each does, which call it maps to, and the most that it may ask for."""
-    lines = ["| tool | does | asks at most for | REST call |", "|---|---|---|---|"]
+    lines = ["| tool | toolset | does | asks at most for | REST call |", "|---|---|---|---|---|"]
     for one in registry:
         rules = [required(rule) for effect in one.plans for rule in effect.all_rules()]
         asks = max(rules).name if rules else "none"
-        lines.append(f"| `{one.name}` | {one.description} | {asks} | `{one.method} {one.path}` |")
+        lines.append(f"| `{one.name}` | {one.toolset} | {one.description} | {asks} | `{one.method} {one.path}` |")
     return "\n".join(lines)
 
 

@@ -21,6 +21,7 @@ from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.operation import AnyOperation, Registry
 from bulk_sync_mcp.core.pipeline import Pipeline
 from bulk_sync_mcp.present.content import failure_text, structured, text
+from bulk_sync_mcp.present.hints import EVERY_TOOL_ON, Hints
 
 logger = logging.getLogger(__name__)
 
@@ -124,9 +125,21 @@ class Identity:
     instructions: str
 
 
-def build_server(registry: Registry, pipeline: Pipeline, identity: Identity, principals: Principals) -> Server[Any]:
-    """The MCP server for these operations. Its lifespan does nothing: clients start servers just to list tools."""
-    tools = [tool_of(operation) for operation in registry]
+def build_server(
+    registry: Registry,
+    pipeline: Pipeline,
+    identity: Identity,
+    principals: Principals,
+    hints: Hints = EVERY_TOOL_ON,
+) -> Server[Any]:
+    """The MCP server for these operations. Its lifespan does nothing: clients start servers just to list tools.
+
+    `hints` knows the tools that are not on, of which descriptions and next steps may speak.
+    """
+    tools = [
+        tool_of(operation).model_copy(update={"description": hints.told(operation.description)})
+        for operation in registry
+    ]
 
     async def list_tools(
         _request: RequestContext, _params: types.PaginatedRequestParams | None
@@ -138,7 +151,9 @@ def build_server(registry: Registry, pipeline: Pipeline, identity: Identity, pri
     ) -> types.CallToolResult | types.InputRequiredResult:
         operation = registry.get(params.name)
         if operation is None:
-            raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name}")
+            why = hints.off.get(params.name)
+            known = f"Tool {params.name} is switched off on this server: {why}." if why else None
+            raise MCPError(types.INVALID_PARAMS, known or f"Unknown tool: {params.name}")
         modern = request.protocol_version in MODERN_PROTOCOL_VERSIONS
         caller = McpCaller(request, principals.of(request), _answer(params), modern)
         context = replace(pipeline.context, report=request.session.report_progress)
@@ -147,11 +162,11 @@ def build_server(registry: Registry, pipeline: Pipeline, identity: Identity, pri
         except AnotherRound as round_:
             return _question(round_.question)
         except Failure as failure:
-            return _failed(failure)
+            return _failed(failure, hints)
         except Exception:
             logger.exception("call of %s failed", operation.name)
-            return _failed(Failure("internal", "A fault in this server, told in its log.", changed="unknown"))
-        content = structured(done)
+            return _failed(Failure("internal", "A fault in this server, told in its log.", changed="unknown"), hints)
+        content = hints.in_result(structured(done))
         return types.CallToolResult(
             content=[types.TextContent(text=text(content))], structured_content=content, is_error=False
         )
@@ -194,6 +209,6 @@ def _question(question: Question) -> types.InputRequiredResult:
     )
 
 
-def _failed(failure: Failure) -> types.CallToolResult:
+def _failed(failure: Failure, hints: Hints) -> types.CallToolResult:
     """Text only: strict clients reject an error whose structured content does not fit the output schema."""
-    return types.CallToolResult(content=[types.TextContent(text=failure_text(failure))], is_error=True)
+    return types.CallToolResult(content=[types.TextContent(text=failure_text(failure, hints))], is_error=True)

@@ -6,8 +6,9 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+import bulk_sync_mcp.core.connection_effects  # kinds() walks what is imported
+import bulk_sync_mcp.core.effects  # noqa: F401
 from bulk_sync_mcp import operations
-from bulk_sync_mcp.core import connection_effects, effects  # noqa: F401 - kinds() walks what is imported
 from bulk_sync_mcp.core.operation import AnyOperation, discover
 from bulk_sync_mcp.core.plan import Effect, Plan, kinds
 from bulk_sync_mcp.guard.decide import decide

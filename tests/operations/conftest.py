@@ -6,6 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from operations.every_tool import with_every_tool
 from operations.kit import EXECUTIONS, STATUS, SYNCS
 from support import Workshop, build_workshop
 
@@ -23,3 +24,15 @@ async def held(tmp_path: Path) -> AsyncGenerator[Workshop]:
                 await anyio.sleep(0.05)
             assert (await api.get(EXECUTIONS, id=sync["id"])).data is not None
     await api.aclose()
+
+
+@pytest.fixture
+def all_on(workshop: Workshop) -> Workshop:
+    """The workshop with the tools of every toolset."""
+    return with_every_tool(workshop)
+
+
+@pytest.fixture
+def all_held(held: Workshop) -> Workshop:
+    """The workshop whose runs go on, with the tools of every toolset."""
+    return with_every_tool(held)

@@ -136,7 +136,8 @@ def test_it_has_name_title_description_and_every_annotation(operation: AnyOperat
     hints = tool.annotations
     assert hints is not None
     assert hints.title == tool.title
-    assert hints.read_only_hint is (operation.method == "GET")
+    assert hints.read_only_hint is operation.read_only
+    assert operation.read_only <= (operation.method == "GET")
     if operation.name in NAMES_OF_DEFAULT:
         assert hints.destructive_hint is (operation.name in WRITING)
     assert isinstance(hints.idempotent_hint, bool)
@@ -144,8 +145,8 @@ def test_it_has_name_title_description_and_every_annotation(operation: AnyOperat
 
 
 @of_each
-def test_only_tools_that_write_take_a_confirmation_and_tell_their_effects(operation: AnyOperation) -> None:
-    writes = operation.method != "GET"
+def test_only_tools_with_effects_take_a_confirmation_and_tell_their_effects(operation: AnyOperation) -> None:
+    writes = not operation.read_only
     assert ("confirmation" in operation.input_schema["properties"]) is writes
     assert (next(iter(operation.output_schema["properties"])) == "effects") is writes
     assert all(required(rule) for kind in operation.plans for rule in kind.all_rules())

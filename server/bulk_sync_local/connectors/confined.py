@@ -15,7 +15,7 @@ from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.sql import text
 
 MEMORY_LIMIT = "512MB"
-BATCH_ROWS = 65_536
+BATCH_ROWS = 122_880  # a row group of DuckDB: it would have to put smaller batches together
 _LOCK_WAIT_SECONDS = 5.0
 _LOCK_POLL_SECONDS = 0.1
 
@@ -91,7 +91,7 @@ def scratch_connection() -> Generator[Any]:
 
 
 def stream(connection: Any, query: str) -> tuple[Any, Generator[Any]]:
-    """The Arrow schema of the result of `query`, and its batches of 65,536 rows.
+    """The Arrow schema of the result of `query`, and its batches of `BATCH_ROWS`.
 
     On a cursor of its own, so that a stream left half read is in nobody's way; and by way of `sql`: in DuckDB
     2.0.0 `execute` would copy the whole result into memory first.

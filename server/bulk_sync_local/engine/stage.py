@@ -21,6 +21,25 @@ _FEED = "__stage_feed"
 
 
 @dataclass(slots=True)
+class Ascending:
+    """Whether the integers of column `index` come each greater than the one before: then none comes twice."""
+
+    index: int
+    holds: bool = True
+    last: int | None = None
+
+    def follow(self, batch: Any) -> None:
+        column = batch.column(self.index)
+        if not self.holds or not len(column):
+            return
+        compute = libraries.pyarrow_compute()
+        risen = compute.all(compute.less(column[:-1], column[1:]), skip_nulls=False).as_py()
+        first = column[0].as_py()
+        self.holds = column.null_count == 0 and risen is True and (self.last is None or self.last < first)
+        self.last = column[-1].as_py()
+
+
+@dataclass(slots=True)
 class Watch:
     """Follows the batches of one reading: counts, reports, and stops when asked to.
 
@@ -28,6 +47,7 @@ class Watch:
     """
 
     on_batch: Callable[[int], None]
+    order: "Ascending | None" = None
     rows: int = 0
     values: dict[int, int] = field(default_factory=dict[int, int])
     replaced: dict[int, int] = field(default_factory=dict[int, int])
@@ -44,6 +64,8 @@ class Watch:
                 for index, flag in reading.flags.items():
                     hits = compute.sum(batch.column(flag)).as_py() or 0
                     self.replaced[index] = self.replaced.get(index, 0) + hits
+                if self.order is not None:
+                    self.order.follow(batch)
                 self.on_batch(self.rows)
                 yield batch
         except BaseException as failure:
@@ -91,6 +113,7 @@ class Stage:
     def fill(self, reading: Reading, watch: Watch) -> None:
         """Creates the stage and reads everything into it."""
         self.create()
+        watch.order = self._key_order(reading)
         feed = watch.batches(reading)
         reader = libraries.pyarrow().RecordBatchReader.from_batches(reading.schema, feed)
         self.connection.register(_FEED, reader)
@@ -117,6 +140,15 @@ class Stage:
                 data.append(f"CAST({value} AS {kind})")
         return ", ".join([*data, *self.stamp_values, *reading.expressions[count:]])
 
+    def _key_order(self, reading: Reading) -> Ascending | None:
+        """To be followed when the key is one integer column that reaches the stage as it comes."""
+        if len(self.plan.key) != 1:
+            return None
+        index = next(i for i, column in enumerate(self.plan.selected) if column.output == self.plan.key[0])
+        plain = reading.expressions[index] == reading.schema.names[index] and not self.plan.selected[index].obfuscated
+        integer = libraries.pyarrow().types.is_integer(reading.schema.types[index])
+        return Ascending(index) if plain and integer else None
+
     def reference(self, source: str) -> str:
         """The stage column that holds a source column's plain values, quoted."""
         for index, column in enumerate(self.plan.hidden):
@@ -136,7 +168,7 @@ class Stage:
         null_keys = duplicates = 0
         if self.plan.key:
             null_keys = self._drop_null_keys()
-            duplicates = self._drop_duplicates()
+            duplicates = 0 if watch.order is not None and watch.order.holds else self._drop_duplicates()
         tracking = self.plan.tracking
         watermark: str | None = None
         untracked = 0

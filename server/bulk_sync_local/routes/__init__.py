@@ -14,13 +14,13 @@ def endpoints() -> list[Endpoint]:
         error_handling,
         executions,
         identity,
+        logs,
         schedules,
         schemas,
         sides,
         source_schemas,
         status,
         syncs,
-        unavailable,
     )
 
     modules = (
@@ -32,12 +32,12 @@ def endpoints() -> list[Endpoint]:
         error_handling,
         executions,
         identity,
+        logs,
         schedules,
         schemas,
         sides,
         source_schemas,
         status,
         syncs,
-        unavailable,
     )
     return [endpoint for module in modules for endpoint in module.ENDPOINTS]

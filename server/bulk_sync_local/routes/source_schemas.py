@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from bulk_sync_local import catalog, jobs, render, store_connections
+from bulk_sync_local import catalog, jobs, render, samples, store_connections
 from bulk_sync_local.connectors.base import ConnectorError, SourceTable
 from bulk_sync_local.dispatch import Answer, Call, Endpoint, data, refusal
 from bulk_sync_local.engine.job import Endpoint as Side
@@ -73,8 +73,33 @@ def get_connection_schema(call: Call, tx: Tx) -> Answer:
     return data(render.source_table(table, include_fields=True))
 
 
+def prepare_records(call: Call) -> samples.Rows:
+    """Reads the source itself: samples of rows are not cached."""
+    with call.service.store.read() as tx:
+        stored = connection_of(call, tx)
+    if not catalog.require_info(stored.type_id).is_source:
+        raise bad_request(f"connections of type {stored.type_id} cannot be read from, so there are no records")
+    schema_id = call.path["schema_id"]
+    if stored.table(schema_id) is None:
+        raise not_found("schema of this connection", schema_id)
+    try:
+        return samples.read(call.service.config, Side(stored.type_id, stored.configuration), schema_id)
+    except ConnectorError as error:
+        raise bad_request(f"the source could not be read: {error}") from error
+
+
+def get_connection_schema_records(call: Call, tx: Tx) -> Answer:
+    return data(list(call.found(samples.Rows).rows))
+
+
 ENDPOINTS = [
     Endpoint("POST", "/api/connections/{id}/schemas/refresh", refresh_connection_schemas, prepare=prepare_refresh),
     Endpoint("GET", "/api/connections/{id}/schemas/status", get_connection_schema_status),
     Endpoint("GET", "/api/connections/{id}/schemas/{schema_id}", get_connection_schema),
+    Endpoint(
+        "GET",
+        "/api/connections/{id}/schemas/{schema_id}/records",
+        get_connection_schema_records,
+        prepare=prepare_records,
+    ),
 ]

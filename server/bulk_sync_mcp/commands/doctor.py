@@ -2,13 +2,27 @@
 
 import argparse
 import platform
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bulk_sync_mcp.commands import settings_of
+
+if TYPE_CHECKING:
+    from bulk_sync_mcp.guard.budget import BudgetLedger
 
 
 def add_flags(_parser: argparse.ArgumentParser) -> None:
     """`doctor` has no flags of its own."""
+
+
+def _tripped(budget: "BudgetLedger") -> str | None:
+    """Why calls that write are refused, None when they are not."""
+    import sqlite3
+
+    try:
+        reason = budget.tripped()
+    except (OSError, sqlite3.Error) as error:
+        return f"the guard's files cannot be used: {error}"
+    return f"the budget for destructive calls has tripped: {reason}" if reason else None
 
 
 def run(flags: argparse.Namespace) -> int:
@@ -28,7 +42,11 @@ def run(flags: argparse.Namespace) -> int:
         f"backend      {'local service on this machine' if application.local else application.backend.origin}",
         f"tools        {len(application.registry)}",
         f"state        {settings.state_dir}",
+        f"policy       {settings.policy_path or 'built-in defaults'}; access {application.gate.policy.access}",
     ]
+    if application.gate.policy.unattended:
+        allowed = application.gate.policy.allowances
+        lines.append(f"UNATTENDED   on: {len(allowed)} syncs may be changed without asking, as the policy file lists")
     if application.local:
         lines.append(f"workspace    {settings.workspace}")
         lines.append("credential   none set; set POLYTOMIC_API_KEY to work on Polytomic")
@@ -44,6 +62,10 @@ def run(flags: argparse.Namespace) -> int:
             await application.api.aclose()
 
     status = 0
+    tripped = _tripped(application.gate.budget)
+    if tripped is not None:
+        lines += [f"PROBLEM      {tripped}", "remedy       an operator runs `bulk-sync-mcp policy reset-budget`"]
+        status = 1
     try:
         me = anyio.run(identity)
     except Failure as failure:

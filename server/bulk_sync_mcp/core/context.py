@@ -15,6 +15,11 @@ class Answer(Protocol):
         ...
 
     @property
+    def body(self) -> Any:
+        """The whole answer, for the one call that puts more beside `data` (api/README.md 1, Envelope)."""
+        ...
+
+    @property
     def next_page_token(self) -> str | None:
         """The cursor of the next page, None on the last."""
         ...

@@ -127,6 +127,8 @@ class CancelsExecution(OnSync):
 
     execution_id: str
     cause: Literal["asked", "side_effect", "rewriting"]
+    table: str = ""
+    """The one table that stops; empty when all of them do."""
     status: str | None = observed()
     progress: str | None = observed()
 
@@ -139,9 +141,10 @@ class CancelsExecution(OnSync):
         after = (
             " It is emptying or rebuilding tables: they may stay partly filled."
             if self.cause == "rewriting"
-            else " Rows written so far stay."
+            else " Rows written so far may stay."
         )
-        return f"CANCELS the running execution {self.execution_id}{seen}.{after}"
+        what = f"the table {quoted(self.table)} in the" if self.table else "the"
+        return f"CANCELS {what} running execution {self.execution_id}{seen}.{after}"
 
 
 class DeletesSync(OnSync):
@@ -317,11 +320,44 @@ class DeletesSchedule(OnSync):
 
 @dataclass(frozen=True, kw_only=True)
 class SilencesAlerts(OnSync):
-    """Somebody is no longer told of failures."""
+    """Somebody is no longer told of failures, or lagging ingestion no longer counts as one."""
 
     severity = 35
 
-    subscribers: tuple[str, ...]
+    subscribers: tuple[str, ...] = ()
+    threshold: str = ""
+    """How the ingestion threshold changes, such as `900 → none`; empty when it stays."""
+    left: int | None = observed()
+    """How many addresses are still told."""
 
     def line(self) -> str:
-        return f"SILENCES failure alerts for {some(self.subscribers)}."
+        parts: list[str] = []
+        if self.subscribers:
+            rest = (
+                ""
+                if self.left is None
+                else f"; {plural(self.left, 'address', 'addresses') if self.left else 'nobody'} left"
+            )
+            parts.append(f"SILENCES failure alerts for {some(self.subscribers)}{rest}.")
+        if self.threshold:
+            parts.append(f"SILENCES alerts on lagging ingestion: threshold {clean(self.threshold)}.")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportsLogs(OnSync):
+    """The backend packs the logs of an execution, which hold customer data; with `mail` it also sends a message."""
+
+    severity = 6
+    rules = ("download", "mail")
+
+    execution_id: str
+    cause: Literal["download", "mail"]
+
+    @property
+    def rule(self) -> str:
+        return f"{self.kind}:{self.cause}"
+
+    def line(self) -> str:
+        mail = ", and MAILS the owner of the credential when it is ready" if self.cause == "mail" else ""
+        return f"Has the backend pack the logs of execution {self.execution_id} into an archive{mail}."

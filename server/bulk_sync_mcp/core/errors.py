@@ -133,6 +133,11 @@ _ROWS = (
     ),
     ErrorCode("busy", "Another call that changes this bulk sync is being made right now.", "Call again in a moment."),
     ErrorCode(
+        "audit_unavailable",
+        "The audit log cannot be written, and nothing that writes is sent without a line in it.",
+        "A person must make the log writable (a full disk, missing rights), then call again.",
+    ),
+    ErrorCode(
         "internal",
         "A fault in this server; details are in its log.",
         "Report it; read the state before trying again.",

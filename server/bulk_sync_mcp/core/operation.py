@@ -55,8 +55,8 @@ class Operation(Generic[InputT, ResultT, PreparedT]):
     """One tool: what it takes and returns, which call it maps to, what it would do, and how it does it.
 
     `plan` only reads and returns the effects; `run` is given the plan that was admitted. A read-only operation
-    has no `plan` and costs no extra request. `lock` names what no two calls may change at once (a sync id).
-    `plans` lists every kind of effect `plan` can return; the guard refuses others.
+    has no `plan` and costs no extra request; a GET that shows customer data has one. `lock` names what no two calls
+    may change at once (a sync id). `plans` lists every kind of effect `plan` can return; the guard refuses others.
     """
 
     name: str
@@ -74,14 +74,14 @@ class Operation(Generic[InputT, ResultT, PreparedT]):
     idempotent: bool = False
 
     def __post_init__(self) -> None:
-        if (self.method == "GET") != (self.plan is None):
-            raise TypeError(f"{self.name}: exactly the operations that write have a plan")
+        if self.method != "GET" and self.plan is None:
+            raise TypeError(f"{self.name}: an operation that writes has a plan")
         if self.plan is not None and not self.plans:
-            raise TypeError(f"{self.name}: an operation that writes lists the effects it can plan")
+            raise TypeError(f"{self.name}: an operation with a plan lists the effects it can plan")
 
     @property
     def read_only(self) -> bool:
-        """True when the operation changes nothing at the backend."""
+        """True when the operation changes nothing at the backend and shows nothing that is guarded."""
         return self.plan is None
 
     @property

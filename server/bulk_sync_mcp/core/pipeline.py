@@ -6,8 +6,9 @@ Whatever calls a tool (MCP over stdio or HTTP, the command line, a test) comes t
 import json
 import logging
 import secrets
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+import sqlite3
+from collections.abc import Generator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -17,10 +18,17 @@ from bulk_sync_mcp.core.context import Caller, Context
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.operation import AnyOperation, GuardedInput, Input, Result
 from bulk_sync_mcp.core.plan import Plan
-from bulk_sync_mcp.core.text import canonical_json, clean
+from bulk_sync_mcp.core.text import MAX_MESSAGE, canonical_json, clean
 from bulk_sync_mcp.core.validation import explain
 
 logger = logging.getLogger(__name__)
+
+
+class Level(Protocol):
+    """A level of evidence, by name (guard/policy.py)."""
+
+    @property
+    def name(self) -> str: ...
 
 
 class Admission(Protocol):
@@ -33,7 +41,7 @@ class Admission(Protocol):
     @property
     def idempotency_key(self) -> str | None: ...
     @property
-    def required(self) -> int: ...
+    def required(self) -> Level: ...
 
 
 class Admit(Protocol):
@@ -45,7 +53,7 @@ class Admit(Protocol):
 
 
 class Audit(Protocol):
-    """Where calls that write are recorded (observe/audit.py). Raises when a line cannot be put on disk."""
+    """Where calls that write are recorded (observe/audit.py). Raises `OSError` when a line cannot be put on disk."""
 
     def intent(self, call: "Recorded", admission: Admission) -> None: ...
     def outcome(self, call: "Recorded", outcome: str, detail: Mapping[str, Any]) -> None: ...
@@ -90,13 +98,14 @@ class Pipeline:
 
         What `caller.ask` raises to get another round of the protocol passes through untouched.
         """
-        given = self._validated(operation, arguments)
+        given = self.validated(operation, arguments)
         used = context or self.context
         if operation.plan is None:
             return Done(operation, await operation.run(used, given, None), None)
         return await self._write(operation, given, used, caller)
 
-    def _validated(self, operation: AnyOperation, arguments: Mapping[str, Any]) -> Input:
+    def validated(self, operation: AnyOperation, arguments: Mapping[str, Any]) -> Input:
+        """The arguments as the operation takes them. Raises `Failure` `invalid_arguments`."""
         try:
             # JSON in, JSON strictness: no bending of strings to numbers, but dates may be strings.
             return operation.input.model_validate_json(json.dumps(arguments))
@@ -110,14 +119,36 @@ class Pipeline:
         try:
             async with self.admit(operation, given, canonical_json(shown), context, caller) as admission:
                 admitted = True
-                self.audit.intent(call, admission)
+                self._intend(call, admission)
                 key = admission.idempotency_key or secrets.token_hex(16)
                 result = await self._run(operation, given, replace(context, idempotency_key=key), admission.plan, call)
                 return Done(operation, result, admission.plan)
         except Failure as failure:
             if not admitted:
-                self.audit.refusal(call, failure.code)
+                with _told(call, "refusal"):
+                    self.audit.refusal(call, failure.code)
             raise
+        except (OSError, sqlite3.Error) as error:
+            if admitted:
+                raise
+            raise Failure(
+                "internal",
+                f"The guard's own files cannot be used ({clean(error, MAX_MESSAGE)}). Nothing was sent.",
+                next="Tell the user: a person must make the state directory usable (`bulk-sync-mcp doctor` names it).",
+            ) from error
+
+    def _intend(self, call: Recorded, admission: Admission) -> None:
+        """The intent on disk. Raises `Failure`: a call that leaves no trace is not sent."""
+        try:
+            self.audit.intent(call, admission)
+        except OSError as error:
+            spent = " A confirmation given for it is spent." if admission.idempotency_key else ""
+            raise Failure(
+                "audit_unavailable",
+                f"The audit log cannot be written ({clean(error, MAX_MESSAGE)}). Nothing was sent.{spent}",
+                next="Tell the user: a person must make the audit log writable (`bulk-sync-mcp audit verify` says "
+                "more); then call again without a confirmation.",
+            ) from error
 
     async def _run(
         self, operation: AnyOperation, given: Input, context: Context, plan: Plan[Any], call: Recorded
@@ -125,13 +156,27 @@ class Pipeline:
         try:
             result = await operation.run(context, given, plan.prepared)
         except Failure as failure:
-            self.audit.outcome(call, failure.code, {"changed": failure.changed, **_ids(failure.details)})
+            with _told(call, failure.code):
+                self.audit.outcome(call, failure.code, {"changed": failure.changed, **_ids(failure.details)})
             raise
         except BaseException as error:
-            self.audit.outcome(call, "outcome_unknown", {"changed": "unknown", "error": type(error).__name__})
+            with _told(call, "outcome_unknown"):
+                self.audit.outcome(call, "outcome_unknown", {"changed": "unknown", "error": type(error).__name__})
             raise
-        self.audit.outcome(call, "done", {"changed": "done", **_ids(result.model_dump(mode="json"))})
+        with _told(call, "done"):
+            self.audit.outcome(call, "done", {"changed": "done", **_ids(result.model_dump(mode="json"))})
         return result
+
+
+@contextmanager
+def _told(call: Recorded, what: str) -> Generator[None]:
+    """A line that cannot be written after the fact must not hide what happened: it is told in the log instead."""
+    try:
+        yield
+    except OSError as error:
+        logger.error(  # noqa: TRY400 - where it was raised says nothing
+            "audit line not written: %s of %s, call %s: %s", what, call.operation, call.call_id, error
+        )
 
 
 def _ids(values: Mapping[str, Any]) -> dict[str, str]:

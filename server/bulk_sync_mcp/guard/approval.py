@@ -14,13 +14,13 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from bulk_sync_mcp.core.errors import Failure
-from bulk_sync_mcp.core.private import private
+from bulk_sync_mcp.core.private import private_file
 from bulk_sync_mcp.core.text import digest
 
 LIFETIME = timedelta(minutes=10)
@@ -48,7 +48,8 @@ class Binding:
 class Shown:
     """What was shown when the approval was made: the plan's digest, its title and its effects.
 
-    `phrase` is what a form asks to have typed; empty when a ticked box is enough.
+    `phrase` is what a form asks to have typed; empty when a ticked box is enough. `secret_hash` is what the
+    operator's secret is checked against: the server's own, so that nobody approves under a policy of theirs.
     """
 
     plan_digest: str
@@ -56,6 +57,7 @@ class Shown:
     effects: list[dict[str, Any]]
     phrase: str = ""
     undo: str = ""
+    secret_hash: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,7 @@ class ApprovalStore:
 
     @contextmanager
     def _open(self) -> Generator[sqlite3.Connection]:
-        private(self._path.parent)
-        self._path.touch(mode=0o600, exist_ok=True)
-        with closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as db:
+        with closing(sqlite3.connect(private_file(self._path), timeout=10, isolation_level=None)) as db:
             db.execute("PRAGMA journal_mode = DELETE")
             db.execute("PRAGMA synchronous = FULL")
             db.executescript(_SCHEMA)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bulk_sync_mcp.core.errors import Failure
-from bulk_sync_mcp.core.private import private
+from bulk_sync_mcp.core.private import private_file
 
 WINDOW = timedelta(hours=1)
 _SCHEMA = """
@@ -30,9 +30,7 @@ class BudgetLedger:
 
     @contextmanager
     def _open(self) -> Generator[sqlite3.Connection]:
-        private(self._path.parent)
-        self._path.touch(mode=0o600, exist_ok=True)
-        with closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as db:
+        with closing(sqlite3.connect(private_file(self._path), timeout=10, isolation_level=None)) as db:
             db.execute("PRAGMA synchronous = FULL")
             db.executescript(_SCHEMA)
             yield db

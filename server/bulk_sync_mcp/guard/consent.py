@@ -7,7 +7,7 @@ model counts for nothing; a model-supplied boolean never does.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import anyio
@@ -55,8 +55,12 @@ class Admission:
 class Pages(Protocol):
     """The approval page (approvals/page.py): opened for an approval, closed with it."""
 
-    async def open(self, approval: str) -> str:
-        """The address of the page of one approval."""
+    async def open(self, approval: str) -> str | None:
+        """The address of the page of one approval; None when no page can be opened on this machine."""
+        ...
+
+    def reopen(self, ticket: str) -> tuple[str, str] | None:
+        """Id and address of an approval whose page is still open in this process."""
         ...
 
 
@@ -156,28 +160,34 @@ class Gate:
 
     async def _elsewhere(self, request: Request, shown: Shown, channel: Channel) -> tuple[str, Channel]:
         """An approval that is given outside this conversation: on the page, or by an operator."""
-        standing = self.store.standing(self._binding(request, channel))
-        if standing is not None and standing.shown.plan_digest != shown.plan_digest and standing.decision is None:
-            self.store.void(standing.ticket)
-            standing = None
+        shown = replace(shown, secret_hash=self.policy.operator_secret_hash or "")
+        binding = self._binding(request, channel)
+        standing = self.store.standing(binding)
         if standing is not None and standing.decision is not None:
             return self._given(standing), channel
+        # A page that went with an earlier process, or shows another plan, can no longer be answered.
+        page = self.pages.reopen(standing.ticket) if standing is not None and self.pages is not None else None
+        stale = standing is not None and standing.shown.plan_digest != shown.plan_digest
+        if standing is not None and (stale or (channel == "page" and page is None)):
+            self.store.void(standing.ticket)
+            standing = None
         if standing is None:
-            approval = self.store.issue(self._binding(request, channel), shown)
+            approval = self.store.issue(binding, shown)
             url = await self.pages.open(approval) if self.pages is not None else None
-            if channel == "page" and url is not None:
-                asked = Question(preview.text(shown), {}, approval, url)
-                return await self._answered(request, await request.caller.ask(asked))
-            standing = self.store.standing(self._binding(request, channel))
+            page = (approval, url) if url is not None else None
+            standing = self.store.standing(binding)
+        if channel == "page" and page is None:
+            raise Failure("denied", "This call needs a person's answer on a page that cannot be opened here.")
+        if channel == "page" and page is not None:
+            asked = Question(preview.text(shown), {}, *page)
+            return await self._answered(request, await request.caller.ask(asked))
         reference = standing.reference if standing else ""
-        who = "the user, on the page that was opened" if channel == "page" else "an operator"
         raise Failure(
             "approval_required",
-            f"Nothing has run: this call waits for the approval of {who}. {preview.text(shown)}",
+            f"Nothing has run: this call waits for the approval of an operator. {preview.text(shown)}",
             next=(
-                f"Tell the user that approval {reference} is waiting"
-                + ("." if channel == "page" else f" (`bulk-sync-mcp approvals approve {reference}`).")
-                + f" Once it is approved, call `{request.operation}` again with the same arguments."
+                f"Tell the user that approval {reference} is waiting (`bulk-sync-mcp approvals approve {reference}`). "
+                f"Once it is approved, call `{request.operation}` again with the same arguments."
             ),
             details={**preview.data(shown), "approval": reference},
         )
@@ -193,6 +203,7 @@ class Gate:
         """Ticket and channel if the answer is a yes to what was asked. Raises `Failure` for any other answer."""
         channel: Channel = "page" if answer.page else "form"
         if answer.action != "accept":
+            self.store.void(ticket_of(answer.approval))
             raise Failure(
                 "confirmation_declined",
                 "The user declined." if answer.action == "decline" else "The user closed the question unanswered.",
@@ -226,7 +237,10 @@ class Gate:
         raise Failure(
             "approval_required",
             f"Nothing has run: the approval page has not been answered yet. {preview.text(shown)}",
-            next=f"Once the user has approved on the page, call `{request.operation}` again with the same arguments.",
+            next=(
+                f"Tell the user that the page is waiting. Once they have approved there, call `{request.operation}` again "
+                "with the same arguments; that also has the page opened again."
+            ),
         )
 
     @asynccontextmanager

@@ -140,7 +140,9 @@ def not_taken(body: Mapping[str, Any], answer: Mapping[str, Any], before: Mappin
         old = {path: value for path, _, value in changed_leaves(_bare(sent), _bare(before.get(key)), key)}
         for path, wanted, got in changed_leaves(_bare(sent), _bare(answer[key]), key):
             cleared = wanted in _NOTHING
-            if (cleared and got not in _NOTHING and old.get(path) == got) or (not cleared and not _same(wanted, got)):
+            if (cleared and got not in _NOTHING and _same(old.get(path), got)) or (
+                not cleared and not _same(wanted, got)
+            ):
                 wrong.append(path)
     return wrong
 

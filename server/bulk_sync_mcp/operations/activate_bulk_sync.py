@@ -17,6 +17,7 @@ from bulk_sync_mcp.operations._reading import (
     together,
 )
 from bulk_sync_mcp.operations._schedules import arming
+from bulk_sync_mcp.operations._subjects import on_sync
 
 PATH = "/api/bulk/syncs/{id}/activate"
 
@@ -67,6 +68,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[None]:
         prepared=None,
         title=heading("Activate" if arguments.active else "Deactivate", read, destination.spelled()),
         phrase=read.name,
+        subjects=on_sync(read, destination),
     )
 
 

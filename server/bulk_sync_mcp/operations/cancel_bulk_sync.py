@@ -14,6 +14,7 @@ from bulk_sync_mcp.operations._reading import (
     read_sync,
     together,
 )
+from bulk_sync_mcp.operations._subjects import on_sync
 
 PATH = "/api/bulk/syncs/{id}/cancel"
 
@@ -44,6 +45,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[str]:
         prepared=status.running.id or "",
         title=heading("Cancel the run of", read, destination.spelled(read.sync.output_schema)),
         phrase=read.name,
+        subjects=on_sync(read, destination),
     )
 
 
@@ -58,7 +60,7 @@ async def run(context: Context, arguments: Arguments, execution_id: str) -> Canc
 OPERATION = Operation(
     name="cancel_bulk_sync",
     title="Cancel a bulk sync",
-    description="Asks the running execution to stop. Rows written so far stay. Asks for confirmation when the run is "
+    description="Asks the running execution to stop. Rows written so far may stay. Asks for confirmation when the run is "
     "emptying or rebuilding tables.",
     method="POST",
     path=PATH,

@@ -9,7 +9,7 @@ from bulk_sync_mcp.core.effects import ArmsDestruction, CreatesSync
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.ids import ConnectionId, SchemaId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation
-from bulk_sync_mcp.core.plan import Effect, Plan
+from bulk_sync_mcp.core.plan import Effect, Plan, Subject
 from bulk_sync_mcp.core.text import quoted
 from bulk_sync_mcp.models.bulk_sync import (
     AdditionalScheduleInput,
@@ -92,6 +92,13 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Json]:
         title=f"Create bulk sync {quoted(arguments.name)} in {arguments.mode} mode → {where}",
         phrase=arguments.name,
         undo="The sync can be deleted again; rows its runs replaced cannot be brought back." if firing else "",
+        subjects=(
+            Subject(
+                sync_name=arguments.name,
+                connection_id=arguments.destination_connection_id,
+                connection_name=destination.name or "",
+            ),
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from bulk_sync_mcp.operations._reading import (
     read_sync,
     together,
 )
+from bulk_sync_mcp.operations._subjects import on_sync
 
 
 class Arguments(GuardedInput):
@@ -41,6 +42,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[str]:
         prepared=read.name,
         title=heading("Delete", read, destination.spelled(read.sync.output_schema)),
         phrase=read.name,
+        subjects=on_sync(read, destination),
         undo="This cannot be undone: a new sync would have another id, no history, and probably a full load.",
     )
 

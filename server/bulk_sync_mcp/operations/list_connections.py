@@ -43,7 +43,7 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> Connection
             name=clean(one.name or ""),
             type=clean(one.type.id or one.type.name or "") if one.type else None,
             status=clean(one.status) if one.status else None,
-            error=clean(one.status_error, MAX_MESSAGE) if one.status_error else None,
+            error=clean(one.status_error, MAX_MESSAGE) if one.status_error and one.status != "healthy" else None,
         )
         for one in found
     ]

@@ -39,6 +39,7 @@ from bulk_sync_mcp.operations._reading import (
     read_sync,
     together,
 )
+from bulk_sync_mcp.operations._subjects import on_sync
 
 EXPECTED = {"refetch": "retain", "resync": "truncate", "rebuild": "rebuild"}
 """The output disposition each resync mode should show (api/README.md 3)."""
@@ -125,6 +126,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
         prepared=Prepared(body, frozenset(run.id for run in past if run.id), names, _expected(arguments, effects)),
         title=heading(action, read, destination),
         phrase=read.name,
+        subjects=on_sync(read, connection),
         undo="A run cannot be undone; rows that only the destination had do not come back."
         if arguments.resync_mode
         else "",

@@ -1,6 +1,6 @@
 """Change a bulk sync: what is named changes, everything else stays as it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import Field
@@ -21,7 +21,7 @@ from bulk_sync_mcp.core.effects import (
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.ids import ConnectionId, SchemaId, SyncId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation
-from bulk_sync_mcp.core.plan import Effect, Plan
+from bulk_sync_mcp.core.plan import Effect, Plan, Subject
 from bulk_sync_mcp.core.text import quoted
 from bulk_sync_mcp.models.bulk_sync import (
     AdditionalScheduleInput,
@@ -33,11 +33,13 @@ from bulk_sync_mcp.models.bulk_sync import (
     SchemaInput,
     SyncSchema,
 )
+from bulk_sync_mcp.models.connection import Connection
 from bulk_sync_mcp.models.merge import Json, as_object, as_objects, body_of, merged, not_taken, schema_body
 from bulk_sync_mcp.operations import _changes
 from bulk_sync_mcp.operations._reading import (
     SCHEMAS,
     SYNC,
+    SyncRead,
     cancels,
     heading,
     read_connection,
@@ -45,6 +47,7 @@ from bulk_sync_mcp.operations._reading import (
     read_sync,
     together,
 )
+from bulk_sync_mcp.operations._subjects import subject_of
 
 SCHEMA = "/api/bulk/syncs/{id}/schemas/{schema_id}"
 ADDITIONAL = "additional_schedules"
@@ -112,8 +115,10 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
             "This bulk sync has no default schedule, and an update must send one.",
             next='Give `default_schedule`, for example {"frequency": "manual"}.',
         )
-    status, connection = await together(
-        read_status(context, arguments.sync_id), read_connection(context, after.get("destination_connection_id"))
+    status, was, connection = await together(
+        read_status(context, arguments.sync_id),
+        read_connection(context, read.sync.destination_connection_id),
+        read_connection(context, after.get("destination_connection_id")),
     )
     sync_id, name = arguments.sync_id, read.name
     effects: list[Effect] = _changes.of_settings(sync_id, name, before, after)
@@ -133,7 +138,20 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
         title=heading("Change", read, connection.spelled()),
         phrase=name,
         undo="Settings not listed stay as they are. Settings can be changed back; rows a later run replaced cannot.",
+        subjects=_subjects(read, after, was, connection),
     )
+
+
+def _subjects(read: SyncRead, after: Json, was: Connection, will_be: Connection) -> tuple[Subject, ...]:
+    """The sync as it is and as it will be, so that a rename or a new destination does not slip out of a rule."""
+    before = subject_of(read, was)
+    then = replace(
+        before,
+        sync_name=str(after.get("name") or ""),
+        connection_id=str(after.get("destination_connection_id") or ""),
+        connection_name=will_be.name or "",
+    )
+    return (before,) if then == before else (before, then)
 
 
 def _refuse_nulls(changes: Json) -> None:

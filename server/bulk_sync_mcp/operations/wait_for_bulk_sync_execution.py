@@ -14,7 +14,9 @@ from bulk_sync_mcp.models.execution import TERMINAL, UNCERTAIN, Execution, Execu
 from bulk_sync_mcp.operations._reading import EXECUTION, read_status
 
 FIRST_PAUSE = 0.25
+WHILE_MOVING = 1.5
 LONGEST_PAUSE = 10.0
+"""Seconds between reads: short while rows move, so that progress is told and the end seen soon; long in standstill."""
 GROWTH = 1.4
 HICCUPS = 5
 """Failed reads in a row after which waiting gives up and tells the failure."""
@@ -50,7 +52,8 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> Waited:
         else:
             failures = 0
             execution = Execution.read(answer.data)
-            await progress.tell(execution)
+            if await progress.tell(execution):
+                pause = min(pause, WHILE_MOVING)
             if execution.ended or context.now() >= deadline:
                 return _waited(execution, arguments, context.now())
         left = (deadline - context.now()).total_seconds()
@@ -92,7 +95,8 @@ class Progress:
         self._context = context
         self._told = -1.0
 
-    async def tell(self, execution: Execution) -> None:
+    async def tell(self, execution: Execution) -> bool:
+        """Whether there was something new to tell."""
         tables = execution.schemas or []
         done = sum(1 for table in tables if table.status in TERMINAL)
         rows = execution.records() or 0
@@ -101,14 +105,16 @@ class Progress:
         value = min(float(total), done + (1 - 1 / (1 + rows / 100_000)) * 0.999)
         if execution.ended:
             value = float(total)
-        if value > self._told:
-            self._told = value
-            each = [
-                f"{table.output_name or table.id} {table.status} {table.record_count or 0:,}"
-                for table in sorted(tables, key=lambda one: one.status != "running")[:8]
-            ]
-            message = execution.progress(self._context.now()) + (f": {'; '.join(each)}" if each else "")
-            await self._context.report(value, float(len(tables)) or None, message)
+        if value <= self._told:
+            return False
+        self._told = value
+        each = [
+            f"{table.output_name or table.id} {table.status} {table.record_count or 0:,}"
+            for table in sorted(tables, key=lambda one: one.status != "running")[:8]
+        ]
+        message = execution.progress(self._context.now()) + (f": {'; '.join(each)}" if each else "")
+        await self._context.report(value, float(len(tables)) or None, message)
+        return True
 
 
 OPERATION = Operation(

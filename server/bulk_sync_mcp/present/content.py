@@ -7,6 +7,7 @@ from typing import Any
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.pipeline import Done
 from bulk_sync_mcp.present.fence import fenced
+from bulk_sync_mcp.present.hints import EVERY_TOOL_ON, Hints
 from bulk_sync_mcp.present.table import cell, table
 
 LINE = 100
@@ -42,21 +43,21 @@ def _lines(content: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def failure_text(failure: Failure) -> str:
+def failure_text(failure: Failure, hints: Hints = EVERY_TOOL_ON) -> str:
     """A failure as a model reads it: code, words, what has changed, the next step."""
-    parts = [f"{failure.code}: {failure.message}", f"changed: {failure.changed}", f"next: {failure.next}"]
+    parts = [f"{failure.code}: {failure.message}", f"changed: {failure.changed}", f"next: {hints.told(failure.next)}"]
     used_by = failure.details.get("used_by")
     if used_by:
         parts.insert(1, f"used_by: {json.dumps(fenced(used_by), ensure_ascii=False)}")
     return "\n".join(parts)
 
 
-def failure_data(failure: Failure) -> dict[str, Any]:
+def failure_data(failure: Failure, hints: Hints = EVERY_TOOL_ON) -> dict[str, Any]:
     """A failure as plain data, for callers that are programs."""
     return {
         "code": failure.code,
         "message": failure.message,
         "changed": failure.changed,
-        "next": failure.next,
+        "next": hints.told(failure.next),
         "details": fenced(failure.details),
     }

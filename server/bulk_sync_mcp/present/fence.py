@@ -4,17 +4,23 @@ Names and messages in results are data, whatever they say. Control, format and b
 very long strings are cut, in every string of a result, wherever it came from.
 """
 
+import re
 from typing import Any, cast
 
 from bulk_sync_mcp.core.text import clean
 
 LONGEST = 1_000
+LONGEST_ADDRESS = 4_096
+_ADDRESS = re.compile(r"https?://[\x21-\x7e]+")
 
 
 def fenced(value: object) -> Any:
-    """`value` with every string in it cleaned and at most `LONGEST` characters long; null members left out."""
+    """`value` with every string in it cleaned and at most `LONGEST` characters long; null members left out.
+
+    A web address may be longer: signed ones are, and one that was cut works no more.
+    """
     if isinstance(value, str):
-        return clean(value, LONGEST)
+        return clean(value, LONGEST_ADDRESS if _ADDRESS.fullmatch(value) else LONGEST)
     if isinstance(value, list):
         return [fenced(item) for item in cast("list[object]", value)]
     if isinstance(value, dict):

@@ -154,17 +154,6 @@ async def test_a_recorded_failure_is_repeated_under_its_key(
     assert await api.ok("GET", path) == []
 
 
-async def test_operations_the_service_lacks_say_so(api: Api, sync_id: str) -> None:
-    for method, path in (
-        ("GET", f"/api/bulk/syncs/{sync_id}/executions/{NOBODY}/logs"),
-        ("POST", f"/api/bulk/syncs/{sync_id}/executions/{NOBODY}/logs/export?notify=true"),
-        ("GET", f"/api/jobs/exportlogs/{NOBODY}"),
-        ("GET", f"/api/connections/{NOBODY}/ingest/consolelog"),
-        ("GET", f"/api/connections/{NOBODY}/schemas/orders/records"),
-    ):
-        assert "not available in the local service" in await api.refused(404, method, path)
-
-
 def test_every_operation_of_the_api_has_an_endpoint() -> None:
     contract = Path(__file__).parents[2] / "contract" / "openapi.yaml"
     paths = yaml.load(contract.read_text(), Loader=yaml.CSafeLoader)["paths"]
