@@ -101,6 +101,8 @@ class Operation(Generic[InputT, ResultT, PreparedT]):
         if not self.read_only:
             effects = {"type": "array", "items": {"type": "string"}, "description": "What this call does, worst first."}
             schema["properties"] = {"effects": effects, **schema["properties"]}
+        left_out = {"type": "string", "description": "What was dropped to keep the answer short."}
+        schema["properties"] = {**schema["properties"], "left_out": left_out}
         return schema
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.pipeline import Done
+from bulk_sync_mcp.present.budget import within
 from bulk_sync_mcp.present.fence import fenced
 from bulk_sync_mcp.present.hints import EVERY_TOOL_ON, Hints
 from bulk_sync_mcp.present.table import cell, table
@@ -15,9 +16,12 @@ LINE = 100
 
 
 def structured(done: Done) -> dict[str, Any]:
-    """The result as plain data, nulls left out and backend text cleaned; a call that wrote tells its effects first."""
+    """The result as plain data, nulls left out, backend text cleaned, and within the character budget.
+
+    A call that wrote tells its effects first.
+    """
     content = fenced(done.result.model_dump(mode="json", exclude_none=True))
-    return content if done.plan is None else {"effects": done.plan.lines(), **content}
+    return within(content if done.plan is None else {"effects": done.plan.lines(), **content})
 
 
 def text(content: Mapping[str, Any]) -> str:
