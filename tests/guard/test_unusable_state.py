@@ -1,6 +1,7 @@
 """When the guard cannot use its own files, nothing is sent and the failure says so."""
 
 import pytest
+
 from support import Workshop
 
 pytestmark = pytest.mark.anyio

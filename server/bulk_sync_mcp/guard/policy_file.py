@@ -104,9 +104,13 @@ def read_policy(path: Path, tools: Iterable[str], *, unattended: bool = False) -
     """The policy in a file. Raises `PolicyError`; `unattended` is the switch at the command line."""
     try:
         text = path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise PolicyError(f"{path}: {error}") from None
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        last = max(1, len(text.splitlines()))
+        raise PolicyError(f"{path}: {str(error).replace('at end of document', f'at the end, line {last}')}") from None
     read = _Reader(path, text, tools)
     for key in raw:
         read.known(key, _TOP, "key")
