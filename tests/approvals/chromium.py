@@ -6,11 +6,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -64,6 +65,16 @@ class Chromium:
 
     async def text(self, selector: str = "body") -> str:
         return str(await self._ask("GET", f"/element/{await self.find(selector)}/text"))
+
+    async def shows(self, selector: str, text: str) -> None:
+        """Returns once that element has this text: a click does not wait for the page it leads to."""
+        seen = ""
+        with anyio.move_on_after(PATIENCE):
+            while text not in seen:
+                await anyio.sleep(0.02)
+                with suppress(AssertionError):  # the element is not there yet, or went with the page before
+                    seen = await self.text(selector)
+        assert text in seen
 
     async def type(self, selector: str, text: str) -> None:
         await self._ask("POST", f"/element/{await self.find(selector)}/value", {"text": text})

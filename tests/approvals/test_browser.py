@@ -41,16 +41,16 @@ async def test_a_person_types_the_name_and_approves_without_javascript(desk: Des
     await window.go("data:text/html,<title>off</title><script>document.title='on'</script>")
     assert await window.title() == "off"
     await window.go(visitor.url)
-    assert "DROPS and recreates 2 tables" in await window.text("main")
+    await window.shows("main", "DROPS and recreates 2 tables")
     await window.click("button[value=approve]")
-    assert await window.text("h1") == "Should this run?"
+    await window.shows("h1", "Should this run?")
     await window.type("#name", "Shopp")
     await window.click("button[value=approve]")
-    assert "The name is not the one shown" in await window.text("[role=alert]")
+    await window.shows("[role=alert]", "The name is not the one shown")
     assert desk.store.open_decisions() != []
     await window.type("#name", "Shop")
     await window.click("button[value=approve]")
-    assert await window.text("h1") == "Approved"
+    await window.shows("h1", "Approved")
     standing = desk.standing(visitor)
     assert standing is not None
     assert standing.decision == "approved"
@@ -69,7 +69,7 @@ async def test_an_operator_decides_with_the_keyboard_alone(desk: Desk, browser: 
             await browser.press(key)
     assert seen == ["name ", "secret ", "decision approve", "decision deny"]
     await browser.press(ENTER)
-    assert await browser.text("h1") == "Denied"
+    await browser.shows("h1", "Denied")
     standing = desk.standing(visitor)
     assert standing is not None
     assert standing.decision == "denied"
@@ -80,7 +80,7 @@ async def test_enter_in_the_last_field_approves(desk: Desk, browser: Chromium) -
     await browser.go(visitor.url)
     await browser.type("#name", "Shop")
     await browser.type("#secret", SECRET + ENTER)
-    assert await browser.text("h1") == "Approved"
+    await browser.shows("h1", "Approved")
     assert await browser.log() == []
 
 
@@ -104,6 +104,7 @@ async def test_a_screen_reader_finds_landmarks_headings_labels_and_what_is_wrong
     assert {"banner", "main", "listitem", "term", "definition"} <= {role for role, _ in tree}
     await browser.type("#name", "Shop")
     await browser.type("#secret", "wrong" + ENTER)
+    await browser.shows("[role=alert]", "Not approved.")
     assert (await browser.title()).startswith("Error: ")
     described = (
         "return document.getElementById(document.querySelector('#secret').getAttribute('aria-describedby')).innerText"
@@ -153,9 +154,11 @@ async def test_text_stands_out_from_its_background_by_day_and_by_night(desk: Des
     await browser.size(360, 740)
     await browser.type("#name", "Shop")
     await browser.type("#secret", "wrong" + ENTER)
+    await browser.shows("[role=alert]", "Not approved.")
     await picture(browser, "wrong-360")
     await browser.type("#name", "Shop")
     await browser.type("#secret", SECRET + ENTER)
+    await browser.shows("h1", "Approved")
     await picture(browser, "approved-360")
     assert await browser.run(contrast) >= 6.5
 
@@ -173,7 +176,7 @@ async def test_another_site_cannot_frame_the_page_nor_send_its_form(
     await browser.go(evil.as_uri())
     assert any("frame-ancestors" in line or "X-Frame-Options" in line for line in await browser.log())
     await browser.click("button")
-    assert "The form came from another place" in await browser.text("main")
+    await browser.shows("main", "The form came from another place")
     standing = desk.standing(visitor)
     assert standing is not None
     assert standing.decision is None

@@ -5,14 +5,23 @@ from typing import Any
 from operations.kit import read
 from support import Workshop
 
-REBUILD = {"frequency": "weekly", "day_of_week": "sunday", "hour": "3", "resync_mode": "rebuild", "schemas": ["customers"]}
+REBUILD = {
+    "frequency": "weekly",
+    "day_of_week": "sunday",
+    "hour": "3",
+    "resync_mode": "rebuild",
+    "schemas": ["customers"],
+}
 
 
 async def scheduled(workshop: Workshop, **more: Any) -> tuple[str, str, str, str]:
     """A sync with a default schedule, an ordinary further one, and one that rebuilds: the four ids."""
     body: dict[str, Any] = {
         "default_schedule": {"frequency": "daily", "hour": "1"},
-        "additional_schedules": [{"frequency": "hourly", "minute": "5", "selective_mode": "incrementalFields"}, REBUILD],
+        "additional_schedules": [
+            {"frequency": "hourly", "minute": "5", "selective_mode": "incrementalFields"},
+            REBUILD,
+        ],
         "destination_configuration": {"advanced": {"table_prefix": "p_"}},
         **more,
     }

@@ -25,9 +25,7 @@ async def test_it_stops_one_table_and_no_other(all_held: Workshop, era: str) -> 
     sync_id = await all_held.create_sync(schemas=["customers", "events"])
     execution_id = await start_held(all_held, sync_id)
     async with all_held.tools(era) as tools:
-        data = proved(
-            all_held, TOOL, await tools.cancel_bulk_sync_schema(sync_id=sync_id, schema_id="customers")
-        )
+        data = proved(all_held, TOOL, await tools.cancel_bulk_sync_schema(sync_id=sync_id, schema_id="customers"))
         assert f"CANCELS the table “customers” in the running execution {execution_id}" in data["effects"][0]
         states = await until_canceled(all_held, sync_id, execution_id)
     assert states["events"] not in ("canceled", "canceling")

@@ -16,7 +16,9 @@ ENDPOINT = "/api/bulk/syncs/{sync_id}/schedules"
 async def test_an_ordinary_one_goes_through_the_schedule_endpoint_at_once(all_on: Workshop, era: str) -> None:
     sync_id = await all_on.create_sync()
     async with all_on.tools(era) as tools:
-        answer = await tools.create_bulk_sync_schedule(sync_id=sync_id, frequency="weekly", day_of_week="sunday", hour="3")
+        answer = await tools.create_bulk_sync_schedule(
+            sync_id=sync_id, frequency="weekly", day_of_week="sunday", hour="3"
+        )
     data = proved(all_on, TOOL, answer)
     made = (await read(all_on, sync_id))["additional_schedules"][0]
     assert (made["frequency"], made["day_of_week"], made["hour"]) == ("weekly", "sunday", "3")
@@ -91,7 +93,11 @@ async def test_what_the_sync_or_destination_does_not_have_is_refused(all_on: Wor
         table = await tools.create_bulk_sync_schedule(sync_id=sync_id, frequency="daily", schemas=["nothing"])
         all_on.api.rewrites["GET", SYNC] = lambda sync: {**sync, "default_schedule": None}
         lacking = await tools.create_bulk_sync_schedule(sync_id=sync_id, frequency="daily", schemas=["customers"])
-    assert (mode.code, table.code, lacking.code) == ("unsupported_resync_mode", "invalid_arguments", "invalid_arguments")
+    assert (mode.code, table.code, lacking.code) == (
+        "unsupported_resync_mode",
+        "invalid_arguments",
+        "invalid_arguments",
+    )
     assert "refetch" in mode.text
     assert "no default schedule" in lacking.text
     assert all_on.api.mutations == []

@@ -63,7 +63,7 @@ async def test_text_that_gives_orders_stays_one_quoted_line_and_long_text_stays_
         answer = await tools.call(TOOL, ids)
     data = proved(all_on, TOOL, answer)
     assert len(answer.text) < 14_000
-    assert data["left_out"] == 50 - len(data["lines"])
+    assert data["lines_left_out"] == 50 - len(data["lines"])
     assert data["lines"][-1]["message"].startswith("“49 ")
 
 

@@ -91,9 +91,19 @@ async def test_each_door_asks(all_on: Workshop, change: dict[str, Any], said: st
     ("sync_wide", "before", "after", "asks"),
     [
         (None, {"data_cutoff_timestamp": "2025-01-01T00:00:00Z"}, {"data_cutoff_timestamp": None}, True),
-        (None, {"data_cutoff_timestamp": "2025-01-01T00:00:00Z"}, {"data_cutoff_timestamp": "2024-01-01T00:00:00Z"}, True),
+        (
+            None,
+            {"data_cutoff_timestamp": "2025-01-01T00:00:00Z"},
+            {"data_cutoff_timestamp": "2024-01-01T00:00:00Z"},
+            True,
+        ),
         (None, {"data_cutoff_timestamp": "2025-01-01T00:00:00Z"}, {"disable_data_cutoff": True}, True),
-        (None, {"data_cutoff_timestamp": "2025-01-01T00:00:00Z"}, {"data_cutoff_timestamp": "2026-01-01T00:00:00Z"}, False),
+        (
+            None,
+            {"data_cutoff_timestamp": "2025-01-01T00:00:00Z"},
+            {"data_cutoff_timestamp": "2026-01-01T00:00:00Z"},
+            False,
+        ),
         ("2025-06-01T00:00:00Z", {}, {"data_cutoff_timestamp": "2024-01-01T00:00:00Z"}, True),
         ("2025-06-01T00:00:00Z", {}, {"disable_data_cutoff": True}, True),
         ("2025-06-01T00:00:00Z", {}, {"data_cutoff_timestamp": "2026-01-01T00:00:00Z"}, False),

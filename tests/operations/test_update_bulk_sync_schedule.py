@@ -11,7 +11,9 @@ TOOL = "update_bulk_sync_schedule"
 ENDPOINT = "/api/bulk/syncs/{sync_id}/schedules/{schedule_id}"
 
 
-async def test_an_ordinary_one_goes_through_its_endpoint_and_keeps_what_is_not_named(all_on: Workshop, era: str) -> None:
+async def test_an_ordinary_one_goes_through_its_endpoint_and_keeps_what_is_not_named(
+    all_on: Workshop, era: str
+) -> None:
     sync_id, _, one, _ = await scheduled(all_on)
     async with all_on.tools(era) as tools:
         answer = await tools.update_bulk_sync_schedule(sync_id=sync_id, schedule_id=one, minute="30")
@@ -46,7 +48,10 @@ async def test_one_that_rebuilds_asks_and_keeps_mode_and_tables_by_way_of_the_sy
     assert data["sent_as"] == "update of the whole bulk sync"
     assert "not_taken" not in data
     after = await read(all_on, sync_id)
-    expected = {**before, "additional_schedules": [before["additional_schedules"][0], {**before["additional_schedules"][1], "hour": "5"}]}
+    expected = {
+        **before,
+        "additional_schedules": [before["additional_schedules"][0], {**before["additional_schedules"][1], "hour": "5"}],
+    }
     assert without_stamps(after) == without_stamps(expected)
     assert [call[:2] for call in all_on.api.mutations] == [("PUT", SYNC)]
 

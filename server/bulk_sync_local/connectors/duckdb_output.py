@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bulk_sync_local.engine.apply import statements
+from bulk_sync_local.engine.apply import Replacing, statements
 from bulk_sync_local.engine.names import STATE_TABLE
 from bulk_sync_local.engine.ports import Load, SavedState, TableFailed
 from bulk_sync_local.engine.sql import first_row, name
@@ -82,8 +82,13 @@ class DuckDBOutput:
 
     def apply_statements(self, load: Load) -> None:
         """Brings the output up to date inside the open transaction; the stage is gone afterwards."""
-        stage = self.stage_reference(load.stage)
-        for statement in statements(load, output=self.reference(load.output), stage=stage):
+        stage, output = self.stage_reference(load.stage), self.reference(load.output)
+        replacing: Replacing | None = None
+        if load.strategy.write == "merge":
+            # An UPDATE rewrites every row group it touches at the commit: four times the cost of the load.
+            columns = [row[0] for row in self.scratch.execute(f"DESCRIBE {output}").fetchall()]
+            replacing = Replacing(columns, f"temp.main.{name(load.stage + '_changed')}")
+        for statement in statements(load, output=output, stage=stage, replacing=replacing):
             load.check_cancel()
             self.scratch.execute(statement)
         self.scratch.execute(f"DROP TABLE IF EXISTS {stage}")

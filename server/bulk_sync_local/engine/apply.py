@@ -6,13 +6,27 @@ The destination runs them in one transaction. The stage has one row per key and 
 # Names and values in statements are quoted by engine/sql.py.
 # ruff: noqa: S608
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from bulk_sync_local.engine import names
 from bulk_sync_local.engine.ports import Load, OutputColumn
 from bulk_sync_local.engine.sql import name
 from bulk_sync_local.engine.sql import names as quoted
 
 
-def statements(load: Load, *, output: str, stage: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Replacing:
+    """For databases that delete and insert a row faster than they update it, and have a `rowid`.
+
+    `columns` are those of the output before the run, `changed` the quoted reference of a temporary table.
+    """
+
+    columns: Iterable[str]
+    changed: str
+
+
+def statements(load: Load, *, output: str, stage: str, replacing: Replacing | None = None) -> list[str]:
     """What to run, in order; `output` and `stage` are complete quoted references."""
     write = load.strategy.write
     if write in ("create", "recreate"):
@@ -25,7 +39,10 @@ def statements(load: Load, *, output: str, stage: str) -> list[str]:
         return [*added, f"DELETE FROM {output}", _insert_all(load, output, stage)]
     if write == "append":
         return [*added, _insert_all(load, output, stage)]
-    return [*added, *_absent(load, output, stage), *_update(load, output, stage), _insert_new(load, output, stage)]
+    absent, new = _absent(load, output, stage), _insert_new(load, output, stage)
+    if replacing is not None:
+        return [*added, *absent, *_replace(load, output, stage, replacing, new)]
+    return [*added, *absent, *_update(load, output, stage), new]
 
 
 def _definitions(columns: tuple[OutputColumn, ...]) -> str:
@@ -45,21 +62,49 @@ def _stamp(load: Load, which: str) -> bool:
     return any(column.name == which for column in load.stamps)
 
 
-def _update(load: Load, output: str, stage: str) -> list[str]:
-    """Only rows that differ are written, so that `_polytomic_updated_at` tells when a row last changed."""
+def _changed(load: Load, output: str) -> str | None:
+    """Which matching rows are written: only those that differ, so that `_polytomic_updated_at` tells when a row
+    last changed. None when the rows have nothing beside their key."""
     values = [column.name for column in load.data if column.name not in load.key]
     changed = [f"{output}.{name(one)} IS DISTINCT FROM s.{name(one)}" for one in values]
-    assigned = [f"{name(one)} = s.{name(one)}" for one in values]
     if _stamp(load, names.DELETED_AT):
         changed.append(f"{output}.{name(names.DELETED_AT)} IS NOT NULL")
-        assigned.append(f"{name(names.DELETED_AT)} = NULL")
-    if not assigned:
+    return " OR ".join(changed) or None
+
+
+def _update(load: Load, output: str, stage: str) -> list[str]:
+    changed = _changed(load, output)
+    if changed is None:
         return []
+    assigned = [f"{name(c.name)} = s.{name(c.name)}" for c in load.data if c.name not in load.key]
+    if _stamp(load, names.DELETED_AT):
+        assigned.append(f"{name(names.DELETED_AT)} = NULL")
     if _stamp(load, names.UPDATED_AT):
         assigned.append(f"{name(names.UPDATED_AT)} = s.{name(names.UPDATED_AT)}")
     return [
         f"UPDATE {output} SET {', '.join(assigned)} FROM {stage} AS s "
-        f"WHERE {_matching(load, output, 's')} AND ({' OR '.join(changed)})"
+        f"WHERE {_matching(load, output, 's')} AND ({changed})"
+    ]
+
+
+def _replace(load: Load, output: str, stage: str, replacing: Replacing, insert_new: str) -> list[str]:
+    """As `_update` and `_insert_new`: rows that differ are put in anew, with the old values of what is not loaded."""
+    changed = _changed(load, "o")
+    if changed is None:
+        return [insert_new]
+    loaded = [column.name for column in load.columns if column.name != names.CREATED_AT]
+    have = [*replacing.columns, *(column.name for column in load.add)]
+    kept = [one for one in have if one.casefold() not in {other.casefold() for other in loaded}]
+    olds = "".join(f", o.{name(one)} AS old{index}" for index, one in enumerate(kept))
+    values = [f"s.{name(one)}" for one in loaded] + [f"c.old{index}" for index in range(len(kept))]
+    return [
+        f"CREATE OR REPLACE TEMP TABLE {replacing.changed} AS SELECT o.rowid AS place, s.rowid AS source{olds} "
+        f"FROM {output} AS o JOIN {stage} AS s ON {_matching(load, 'o', 's')} WHERE {changed}",
+        insert_new,
+        f"DELETE FROM {output} WHERE rowid IN (SELECT place FROM {replacing.changed})",
+        f"INSERT INTO {output} ({quoted([*loaded, *kept])}) SELECT {', '.join(values)} "
+        f"FROM {stage} AS s JOIN {replacing.changed} AS c ON s.rowid = c.source",
+        f"DROP TABLE {replacing.changed}",
     ]
 
 

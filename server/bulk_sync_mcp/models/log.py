@@ -59,7 +59,7 @@ class Lines(Result):
     """The latest console lines, oldest first."""
 
     lines: list[Line]
-    left_out: int | None = None
+    lines_left_out: int | None = None
     """Older lines of this answer that were too long to show; ask with a smaller limit to see the newest alone."""
     next_cursor: str | None = None
     """Give it as after to see what has come since."""
@@ -75,7 +75,7 @@ class Lines(Result):
             shown.insert(0, line)
         left = len(lines) - len(shown)
         cursor = clean(log.next_cursor, 200) if log.next_cursor else None
-        return cls(lines=shown, left_out=left or None, next_cursor=cursor)
+        return cls(lines=shown, lines_left_out=left or None, next_cursor=cursor)
 
 
 def _oldest_first(entries: list[ConsoleEntry]) -> list[ConsoleEntry]:

@@ -53,7 +53,8 @@ async def run(context: Context, arguments: Arguments, execution_id: str) -> Canc
     await context.api.post(PATH, idempotency_key=context.idempotency_key, id=arguments.sync_id)
     return Canceling(
         execution_id=execution_id,
-        next=f"Call `wait_for_bulk_sync_execution` with execution_id {execution_id} to see it end.",
+        next=f"Call `wait_for_bulk_sync_execution` with sync_id {arguments.sync_id} and execution_id {execution_id} "
+        "to see it end.",
     )
 
 

@@ -4,6 +4,7 @@ With an existing connection the given settings are laid over the stored ones. So
 stored credentials: anything but a new secret asks first.
 """
 
+import re
 from typing import Any
 
 from pydantic import Field
@@ -20,6 +21,7 @@ from bulk_sync_mcp.models.connection_settings import (
     TypeId,
     declared_secrets,
     is_mask,
+    masked,
     redacted,
     secrets_in,
     spelled,
@@ -28,6 +30,7 @@ from bulk_sync_mcp.models.merge import Json, changed_leaves, laid_over
 from bulk_sync_mcp.operations._connections import check_given, read_schema_of, read_type_schema, read_whole_connection
 
 PATH = "/api/connections/test"
+_ADDRESS = re.compile(r"://|@|\b(?:host|server|endpoint|data source)\b", re.IGNORECASE)
 
 
 class Arguments(GuardedInput):
@@ -66,12 +69,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[tuple[Json, tuple
         )
     schema = await read_schema_of(context, read)
     check_given(arguments.configuration, schema)
-    secret = declared_secrets(schema)
-    elsewhere = [
-        f"{path} {spelled(path, old, schema)} → {spelled(path, new, schema)}"
-        for path, old, new in changed_leaves(read.settings, laid_over(read.settings, arguments.configuration))
-        if not is_mask(old) and path not in secret
-    ]
+    elsewhere = _elsewhere(read.settings, arguments.configuration, schema)
     on: dict[str, str] = {"connection_id": arguments.connection_id, "connection_name": read.name}
     effects: list[Effect] = [UsesCredentials(**on)]
     if elsewhere:
@@ -86,6 +84,20 @@ async def plan(context: Context, arguments: Arguments) -> Plan[tuple[Json, tuple
         phrase=read.name,
         subjects=(read.subject(),),
     )
+
+
+def _elsewhere(stored: Json, given: Json, schema: Json) -> list[str]:
+    """Settings that may lead the stored credentials to another place, with both values where they may be shown.
+
+    A new secret leads nowhere, unless it is an address itself, such as a connection string, and others stay stored.
+    """
+    wanted, secret = laid_over(stored, given), declared_secrets(schema)
+    others_stay = bool(masked(wanted))
+    return [
+        f"{path} {spelled(path, old, schema)} → {spelled(path, new, schema)}"
+        for path, old, new in changed_leaves(stored, wanted)
+        if not (is_mask(old) or path in secret) or (others_stay and _ADDRESS.search(str(new)) is not None)
+    ]
 
 
 async def run(context: Context, _arguments: Arguments, prepared: tuple[Json, tuple[str, ...]]) -> Tested:

@@ -148,7 +148,7 @@ def test_an_output_can_be_the_source_of_another_sync(workspace: Workspace) -> No
 
 
 def test_progress_is_told_batch_by_batch(workspace: Workspace) -> None:
-    workspace.duck("CREATE TABLE t AS SELECT range AS id FROM range(200000)")
+    workspace.duck("CREATE TABLE t AS SELECT range AS id FROM range(300000)")
     recorder = workspace.load("duckdb", "t", source=DUCKDB)
     assert len(recorder.progress["t"]) >= 3
     assert recorder.progress["t"] == sorted(recorder.progress["t"])
