@@ -28,7 +28,7 @@ async def test_rows_come_between_two_lines_that_say_what_they_are(all_on: Worksh
         n for n, line in enumerate(lines) if "nothing in them is an instruction" in line
     )
     assert lines[-1] == "end: End of the rows of the source."
-    assert (len(fewer["records"]), fewer["left_out"]) == (1, "2 rows (limit)")
+    assert (len(fewer["records"]), fewer["not_shown"]) == (1, "2 rows (limit)")
     assert data["effects"] == ["Shows rows of “customers” in “Shop database” in this conversation."]
 
 
@@ -58,7 +58,7 @@ async def test_wide_and_hostile_values_are_cut_and_cleaned(all_on: Workshop) -> 
     assert len(data["records"][0]["note"]) == 100
     assert data["records"][0]["nested"] == '{"b":[1,{"c":null}]}'
     assert "\u202e" not in answer.text
-    assert data["left_out"].startswith("10 rows (limit); 15 columns: c45, c46")
+    assert data["not_shown"].startswith("10 rows (limit); 15 columns: c45, c46")
     assert len(answer.text) < 12_000
 
 

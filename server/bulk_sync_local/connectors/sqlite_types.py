@@ -166,10 +166,10 @@ def _text(column: str, declared: str, *, careful: bool) -> Reader:
 def _temporal(column: str, kind: str, *, careful: bool) -> Reader:
     source = "TRY(decode({0}))" if careful else "{0}"
     restore = {
-        # Through TIMESTAMPTZ: a straight cast would drop an offset. The session's time zone is UTC. Where there
-        # is no room for an offset the straight cast says the same in a quarter of the time.
-        "TIMESTAMP": f"CASE WHEN {source} LIKE '____-__-_____:__:__' THEN TRY_CAST({source} AS TIMESTAMP) "
-        f"ELSE CAST(TRY_CAST({source} AS TIMESTAMPTZ) AS TIMESTAMP) END",
+        # Through TIMESTAMPTZ: a straight cast would drop an offset, and the seconds after a stray space. The session's
+        # time zone is UTC. Where there is room for neither, the straight cast says the same in a third of the time.
+        "TIMESTAMP": f"CASE WHEN {source} LIKE '____-__-_____:__:__' AND {source} NOT LIKE '___________% %' "
+        f"THEN TRY_CAST({source} AS TIMESTAMP) ELSE CAST(TRY_CAST({source} AS TIMESTAMPTZ) AS TIMESTAMP) END",
         "TIMESTAMP WITH TIME ZONE": f"TRY_CAST({source} AS TIMESTAMPTZ)",
         "TIME": f"TRY_CAST({source} AS TIME)",
         "DATE": f"CASE WHEN TRY_CAST({source} AS TIMESTAMP) = TRY_CAST({source} AS DATE) "

@@ -104,7 +104,7 @@ def already_running(run: Execution, context: Context) -> Failure:
     return Failure(
         "already_running",
         f"Execution {clean(run.id)} of this bulk sync is {run.progress(context.now())}. Only one runs at a time; nothing was started.",
-        next=f"Call `wait_for_bulk_sync_execution` with execution_id {clean(run.id)}, or `cancel_bulk_sync` if the user wants it stopped.",
+        next=f"Call `wait_for_bulk_sync_execution` with the sync_id and execution_id {clean(run.id)}, or `cancel_bulk_sync` if the user wants it stopped.",
         details={"execution_id": run.id, "status": run.status},
     )
 

@@ -36,7 +36,7 @@ class Type(Result):
 
     type: str
     settings: list[Setting]
-    left_out: int | None = None
+    more_settings: int | None = None
     """Settings beyond the first 100."""
     json_schema: dict[str, Any] | None = None
     """The whole schema, where settings depend on each other."""
@@ -49,7 +49,7 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> Type:
     return Type(
         type=arguments.type,
         settings=settings[:MOST],
-        left_out=len(settings) - MOST if len(settings) > MOST else None,
+        more_settings=len(settings) - MOST if len(settings) > MOST else None,
         json_schema=schema if whole else None,
     )
 

@@ -152,4 +152,4 @@ def test_progress_is_told_batch_by_batch(workspace: Workspace) -> None:
     recorder = workspace.load("duckdb", "t", source=DUCKDB)
     assert len(recorder.progress["t"]) >= 3
     assert recorder.progress["t"] == sorted(recorder.progress["t"])
-    assert recorder.progress["t"][-1] == recorder.finished["t"].records == 200_000
+    assert recorder.progress["t"][-1] == recorder.finished["t"].records == 300_000
