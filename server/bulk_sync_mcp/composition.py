@@ -298,7 +298,7 @@ def local_asgi(settings: Settings, api_key: str) -> Any:
     Raises `SettingsError` when a directory or what is in it cannot be used.
     """
     from bulk_sync_local.app import create_app
-    from bulk_sync_local.config import ConfigError, LocalConfig
+    from bulk_sync_local.config import LOOPBACK, ConfigError, LocalConfig, SecretBinding
 
     try:
         settings.workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -307,7 +307,9 @@ def local_asgi(settings: Settings, api_key: str) -> Any:
                 workspace=settings.workspace,
                 state_dir=settings.local_dir,
                 roots=(settings.workspace, *settings.roots),
+                hosts=LOOPBACK | set(settings.hosts),
                 api_key=api_key,
+                secrets={name: SecretBinding(use.type, use.host) for name, use in settings.secrets.items()},
                 batch_pause=settings.batch_pause,
             )
         )

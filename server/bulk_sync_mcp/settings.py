@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import platformdirs
 import pydantic_settings
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 NAME = "bulk-sync-mcp"
@@ -40,6 +40,15 @@ class SettingsError(Exception):
     """A setting cannot be used; the text names it and the remedy, and shows no secret."""
 
 
+class SecretUse(BaseModel):
+    """Where one secret may be used: connections of this type and, for types with a host, this host only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: str
+    host: str | None = None
+
+
 class Settings(BaseSettings):
     """What the server runs with. Secrets are `SecretStr`, so that they show nowhere."""
 
@@ -57,6 +66,11 @@ class Settings(BaseSettings):
     """What file paths of local connections are relative to, and by default confined to."""
     roots: list[Path] = Field(default_factory=list[Path])
     """Further directories that local connections may touch."""
+    secrets: dict[str, SecretUse] = Field(default_factory=dict[str, SecretUse])
+    """Which environment variables `BULK_SYNC_SECRET_*` local connections may refer to, each bound to a connection
+    type and, for types with one, a host."""
+    hosts: list[str] = Field(default_factory=list[str])
+    """Database hosts that local connections may name besides this machine."""
     batch_pause: float = Field(default=0.0, ge=0, le=60)
     """Slow motion for rehearsals on the local service, in seconds after each batch."""
     http_port: int = Field(default=8765, ge=0, le=65_535)

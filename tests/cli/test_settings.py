@@ -212,3 +212,10 @@ def test_secrets_show_in_no_representation(monkeypatch: Set) -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load().http_port = 1  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_secrets_that_connections_may_refer_to_are_bound_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[secrets.BULK_SYNC_SECRET_WAREHOUSE]\ntype = "postgresql"\nhost = "localhost"\n')
+    use = load({"state_dir": tmp_path / "state"}, file).secrets["BULK_SYNC_SECRET_WAREHOUSE"]
+    assert (use.type, use.host) == ("postgresql", "localhost")

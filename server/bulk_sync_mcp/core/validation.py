@@ -10,13 +10,22 @@ from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.text import clean, quoted
 
 RETIRED = {
-    "resync": "`resync` was retired by API version 2025-09-18; use `resync_mode` with refetch, resync or rebuild "
-    "(`resync: true` of older versions meant rebuild).",
-    "schedule": "`schedule` was retired; use `default_schedule`.",
-    "schedules": "`schedules` was retired; use `default_schedule` and `additional_schedules`.",
-    "discover": "`discover` was retired; use `automatically_add_new_objects` and `automatically_add_new_fields`.",
+    "resync": (
+        "resync_mode",
+        "`resync` was retired by API version 2025-09-18; use `resync_mode` with refetch, resync or rebuild "
+        "(`resync: true` of older versions meant rebuild).",
+    ),
+    "schedule": ("default_schedule", "`schedule` was retired; use `default_schedule`."),
+    "schedules": (
+        "additional_schedules",
+        "`schedules` was retired; use `default_schedule` and `additional_schedules`.",
+    ),
+    "discover": (
+        "automatically_add_new_objects",
+        "`discover` was retired; use `automatically_add_new_objects` and `automatically_add_new_fields`.",
+    ),
 }
-"""Names of earlier API versions that models still know (api/README.md 7)."""
+"""Names of earlier API versions that models still know, and what took their place (api/README.md 7)."""
 
 
 def explain(operation: Any, error: ValidationError) -> Failure:
@@ -37,8 +46,9 @@ def _line(one: ErrorDetails, allowed: list[str]) -> str:
     kind = one["type"]
     if kind == "extra_forbidden":
         last = str(one["loc"][-1])
-        if last in RETIRED and last not in allowed:
-            return RETIRED[last]
+        successor, words = RETIRED.get(last, ("", ""))
+        if successor in allowed:
+            return words
         close = difflib.get_close_matches(last, allowed, n=1)
         hint = (
             f"; did you mean `{close[0]}`?" if close else f"; this tool takes {', '.join(allowed) or 'no arguments'}."

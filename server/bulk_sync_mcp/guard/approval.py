@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.private import private_file
-from bulk_sync_mcp.core.text import digest
+from bulk_sync_mcp.core.text import canonical_json
 
 LIFETIME = timedelta(minutes=10)
 Channel = Literal["form", "two_step", "page", "operator"]
@@ -39,9 +39,10 @@ class Binding:
     backend: str
     channel: Channel
 
-    def digest(self) -> str:
-        """Digest over all of it."""
-        return digest([self.operation, self.arguments, self.principal, self.backend, self.channel])
+    def under(self, key: bytes) -> str:
+        """An HMAC over all of it: arguments may hold a secret, which a bare digest would let be guessed."""
+        parts = [self.operation, self.arguments, self.principal, self.backend, self.channel]
+        return hmac.new(key, canonical_json(parts).encode(), hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ class ApprovalStore:
             db.execute("PRAGMA journal_mode = DELETE")
             db.execute("PRAGMA synchronous = FULL")
             db.executescript(_SCHEMA)
-            db.execute("INSERT OR IGNORE INTO keys VALUES ('idempotency', ?)", (secrets.token_bytes(32),))
+            for name in ("idempotency", "binding"):
+                db.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", (name, secrets.token_bytes(32)))
             yield db
 
     def issue(self, binding: Binding, shown: Shown) -> str:
@@ -124,7 +126,7 @@ class ApprovalStore:
                 "INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
                 (
                     ticket_of(approval),
-                    binding.digest(),
+                    binding.under(_key(db, "binding")),
                     binding.operation,
                     binding.principal,
                     binding.channel,
@@ -141,7 +143,8 @@ class ApprovalStore:
             row = db.execute(
                 "SELECT binding, shown, expires, redeemed FROM approvals WHERE ticket = ?", (ticket,)
             ).fetchone()
-        if row is None or not hmac.compare_digest(row[0], binding.digest()):
+            bound = binding.under(_key(db, "binding"))
+        if row is None or not hmac.compare_digest(row[0], bound):
             raise Failure(
                 "confirmation_invalid",
                 "This `confirmation` was not issued for this call with these arguments. Nothing has run.",
@@ -165,7 +168,7 @@ class ApprovalStore:
             changed = db.execute(
                 "UPDATE approvals SET redeemed = ? WHERE ticket = ? AND binding = ? AND redeemed IS NULL "
                 "AND expires > ? AND (channel IN ('form', 'two_step') OR decision = 'approved')",
-                (now, ticket, binding.digest(), now),
+                (now, ticket, binding.under(_key(db, "binding")), now),
             ).rowcount
             db.execute("COMMIT")
         if changed != 1:
@@ -174,7 +177,9 @@ class ApprovalStore:
 
     def standing(self, binding: Binding) -> Standing | None:
         """The newest live approval of exactly this call, None when there is none."""
-        live = self._select("binding = ?", (binding.digest(),))
+        with self._open() as db:
+            bound = binding.under(_key(db, "binding"))
+        live = self._select("binding = ?", (bound,))
         return live[0] if live else None
 
     def open_decisions(self) -> list[Standing]:
@@ -234,5 +239,11 @@ class ApprovalStore:
     def idempotency_key(self, ticket: str) -> str:
         """The key of the one request the approval allows: an HMAC under the store's own key."""
         with self._open() as db:
-            key: bytes = db.execute("SELECT value FROM keys WHERE name = 'idempotency'").fetchone()[0]
+            key = _key(db, "idempotency")
         return hmac.new(key, ticket.encode(), hashlib.sha256).hexdigest()
+
+
+def _key(db: sqlite3.Connection, name: str) -> bytes:
+    """One of the store's own keys, made with the store."""
+    key: bytes = db.execute("SELECT value FROM keys WHERE name = ?", (name,)).fetchone()[0]
+    return key

@@ -151,8 +151,17 @@ _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 def _same(wanted: object, got: object) -> bool:
-    times = [moment(value) for value in (wanted, got) if isinstance(value, str)]
-    return wanted == got or (len(times) == 2 and times[0] is not None and times[0] == times[1])
+    """Whether a setting came back as sent; an answer may spell out more of each entry of a list than was sent."""
+    if isinstance(wanted, list) and isinstance(got, list):
+        sent, told = cast("list[object]", wanted), cast("list[object]", got)
+        return len(sent) == len(told) and all(map(_same, sent, told))
+    if isinstance(wanted, dict) and isinstance(got, dict):
+        whole = as_object(cast("object", got))
+        members = as_object(cast("object", wanted)).items()
+        return all(_same(value, whole.get(key)) for key, value in members if value not in _NOTHING)
+    sides: tuple[object, object] = (wanted, got)
+    times = [moment(value) for value in sides if isinstance(value, str)]
+    return bool(wanted == got) or (len(times) == 2 and times[0] is not None and times[0] == times[1])
 
 
 def _bare(value: object) -> object:
