@@ -159,9 +159,9 @@ def _same(wanted: object, got: object) -> bool:
         whole = as_object(cast("object", got))
         members = as_object(cast("object", wanted)).items()
         return all(_same(value, whole.get(key)) for key, value in members if value not in _NOTHING)
-    sides: tuple[object, object] = (wanted, got)
-    times = [moment(value) for value in sides if isinstance(value, str)]
-    return bool(wanted == got) or (len(times) == 2 and times[0] is not None and times[0] == times[1])
+    if isinstance(wanted, str) and isinstance(got, str):
+        return wanted == got or (moment(wanted) is not None and moment(wanted) == moment(got))
+    return bool(wanted == got)
 
 
 def _bare(value: object) -> object:
