@@ -33,6 +33,7 @@ from bulk_sync_mcp.instructions import instructions
 from bulk_sync_mcp.observe.audit import AuditLog
 from bulk_sync_mcp.observe.redact import secrets_of
 from bulk_sync_mcp.present.hints import EVERY_TOOL_ON, Hints
+from bulk_sync_mcp.revisions.store import RevisionStore
 from bulk_sync_mcp.settings import Settings, SettingsError
 from bulk_sync_mcp.toolsets import choose
 
@@ -118,6 +119,7 @@ class Application:
     api: LazyApi
     pipeline: Pipeline
     gate: Gate
+    revisions: RevisionStore
     pages: ApprovalPages | None = None
     hints: Hints = EVERY_TOOL_ON
     """What to say of tools that are not on."""
@@ -223,6 +225,7 @@ def compose(
     gate = gate_of(settings, backend, policy, now)
     pages = ApprovalPages(gate.store, title_of(backend), now) if page else None
     gate = replace(gate, pages=pages)
+    revisions = RevisionStore(settings.guard_dir / "revisions.sqlite", backend.origin, backend.fingerprint, now)
     pipeline = Pipeline(
         Context(api=api, now=now),
         _admit(gate),
@@ -233,9 +236,10 @@ def compose(
             unattended=policy.unattended and bool(policy.allowances),
             secrets=secrets_of(settings),
         ),
+        revisions.keep,
     )
     hints = Hints(choice.off)
-    return Application(settings, backend, choice.on, api, pipeline, gate, pages, hints, choice.missing)
+    return Application(settings, backend, choice.on, api, pipeline, gate, revisions, pages, hints, choice.missing)
 
 
 def _local(settings: Settings) -> Backend:

@@ -36,6 +36,11 @@ def instructions(backend: str, local: bool, tools: Registry, missing: Sequence[s
             "An ordinary run needs no resync_mode. refetch reads everything again; resync EMPTIES tables; rebuild DROPS "
             "tables. Never choose one the user did not ask for."
         )
+    if tools.get("get_bulk_sync") is not None:
+        parts.append(
+            "Resources: bulk-sync://policy, bulk-sync://resync-modes, and bulk-sync://syncs/{id}/revisions: earlier "
+            "configurations of a sync, and how to put them back."
+        )
     if writes:
         parts.append(
             "Calls that lose data are stopped first. Either the user is asked in a form, or the call returns a preview "

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import mcp_types as types
-from mcp.server.caching import CacheHint
+from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
@@ -20,6 +20,8 @@ from bulk_sync_mcp.core.context import FormAnswer, Question
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.operation import AnyOperation, Registry
 from bulk_sync_mcp.core.pipeline import Pipeline
+from bulk_sync_mcp.core.text import clean
+from bulk_sync_mcp.guiding import Guiding
 from bulk_sync_mcp.present.content import failure_text, structured, text
 from bulk_sync_mcp.present.hints import EVERY_TOOL_ON, Hints
 
@@ -29,6 +31,8 @@ RequestContext = ServerRequestContext[Any, Any]
 _FORM = "confirm"
 _PAGE = "approve"
 _DAY_MS = 86_400_000
+_FIXED: tuple[CacheableMethod, ...] = ("tools/list", "prompts/list", "resources/list", "resources/templates/list")
+"""Lists that stay as they are while the server runs."""
 
 
 class AnotherRound(Exception):
@@ -131,10 +135,12 @@ def build_server(
     identity: Identity,
     principals: Principals,
     hints: Hints = EVERY_TOOL_ON,
+    guiding: Guiding | None = None,
 ) -> Server[Any]:
     """The MCP server for these operations. Its lifespan does nothing: clients start servers just to list tools.
 
-    `hints` knows the tools that are not on, of which descriptions and next steps may speak.
+    `hints` knows the tools that are not on, of which descriptions and next steps may speak. `guiding` None: there
+    are no prompts, resources and completions.
     """
     tools = [
         tool_of(operation).model_copy(update={"description": hints.told(operation.description)})
@@ -153,7 +159,7 @@ def build_server(
         if operation is None:
             why = hints.off.get(params.name)
             known = f"Tool {params.name} is switched off on this server: {why}." if why else None
-            raise MCPError(types.INVALID_PARAMS, known or f"Unknown tool: {params.name}")
+            raise MCPError(types.INVALID_PARAMS, known or f"Unknown tool: {clean(params.name)}")
         modern = request.protocol_version in MODERN_PROTOCOL_VERSIONS
         caller = McpCaller(request, principals.of(request), _answer(params), modern)
         context = replace(pipeline.context, report=request.session.report_progress)
@@ -177,9 +183,15 @@ def build_server(
         title=identity.title,
         description="Operates Polytomic bulk syncs, with guards around everything that loses data.",
         instructions=identity.instructions,
-        cache_hints={"tools/list": CacheHint(ttl_ms=_DAY_MS, scope="private")},
+        cache_hints=dict.fromkeys(_FIXED, CacheHint(ttl_ms=_DAY_MS, scope="private")),
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        on_list_prompts=guiding and guiding.list_prompts,
+        on_get_prompt=guiding and guiding.get_prompt,
+        on_list_resources=guiding and guiding.list_resources,
+        on_list_resource_templates=guiding and guiding.list_templates,
+        on_read_resource=guiding and guiding.read_resource,
+        on_completion=guiding and guiding.complete,
     )
 
 

@@ -20,6 +20,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 
 from bulk_sync_mcp.composition import VERSION, Application, stdio_principal
+from bulk_sync_mcp.guiding import Guiding
 from bulk_sync_mcp.server import Identity, Principals, build_server
 from bulk_sync_mcp.settings import SettingsError
 
@@ -32,7 +33,14 @@ logger = logging.getLogger(__name__)
 def mcp_server(application: Application, principal: str) -> Server[Any]:
     """The MCP server of an application."""
     identity = Identity(application.title, VERSION, application.instructions)
-    return build_server(application.registry, application.pipeline, identity, Principals(principal), application.hints)
+    return build_server(
+        application.registry,
+        application.pipeline,
+        identity,
+        Principals(principal),
+        application.hints,
+        Guiding(application),
+    )
 
 
 class _Lines:
@@ -176,6 +184,8 @@ async def serve_asgi(app: "ASGIApp", port: int, path: str, label: str, notes: Se
         raise SettingsError(f"there is no port {port}; name one up to 65535 (0 takes a free one)")
     try:
         listener = socket.create_server(("127.0.0.1", port))
+        # asyncio leaves Nagle's algorithm on for such a socket, and answers in two pieces would wait 40 ms.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         raise SettingsError(
             f"cannot listen on 127.0.0.1:{port}: {error.strerror}; name another --port (0 takes a free one)"

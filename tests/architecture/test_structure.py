@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "operations": {"core", "models", "api", "operations"},
     "present": {"core", "models", "present"},
     "observe": {"core", "observe"},
+    "revisions": {"core", "models", "operations", "present", "revisions"},
 }
 
 

@@ -179,16 +179,17 @@ async def test_a_table_enabled_between_preview_and_confirmation_voids_it(worksho
     assert workshop.api.mutations == []
 
 
-async def test_a_rename_alone_does_not_void_a_confirmation(workshop: Workshop) -> None:
+async def test_a_rename_between_preview_and_confirmation_voids_it(workshop: Workshop) -> None:
     sync_id = await workshop.create_sync()
     async with workshop.tools() as tools:
         preview = await tools.start_bulk_sync_execution(sync_id=sync_id, resync_mode="rebuild")
         await tools.update_bulk_sync(sync_id=sync_id, name="Renamed")
-        started = await tools.start_bulk_sync_execution(
+        workshop.api.calls.clear()
+        refused = await tools.start_bulk_sync_execution(
             sync_id=sync_id, resync_mode="rebuild", confirmation=preview.confirmation
         )
-        await tools.wait_for_bulk_sync_execution(sync_id=sync_id, timeout_seconds=60)
-    assert not started.error, started.text
+    assert refused.code == "plan_changed"
+    assert workshop.api.mutations == []
 
 
 async def test_of_two_redemptions_at_once_one_runs(workshop: Workshop, era: str) -> None:

@@ -44,7 +44,14 @@ def without_runs(workshop: Workshop, **changes: Any) -> Workshop:
 def ran_before(workshop: Workshop, *tables: str, **changes: Any) -> None:
     """Has the backend tell of a run of these tables that completed just now."""
     at = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-    past = {"id": "past", "status": "completed", "is_test": False, "started_at": at, "completed_at": at}
+    past = {
+        "id": "past",
+        "status": "completed",
+        "is_test": False,
+        "created_at": at,
+        "started_at": at,
+        "completed_at": at,
+    }
     run = {**past, "schemas": [{"schema": one, "status": "completed", "record_count": 7} for one in tables], **changes}
     workshop.api.rewrites["GET", EXECUTIONS] = lambda _: [run]
 
@@ -285,8 +292,8 @@ async def test_the_first_run_asks_the_next_only_tells_and_a_changed_one_asks_aga
     [
         pytest.param({"is_test": True}, id="a test"),
         pytest.param({"is_test": None}, id="perhaps a test"),
-        pytest.param({"started_at": "2001-01-01T00:00:00Z"}, id="before the change"),
-        pytest.param({"started_at": None}, id="at an unknown time"),
+        pytest.param({"created_at": "2001-01-01T00:00:00Z"}, id="before the change"),
+        pytest.param({"created_at": None}, id="at an unknown time"),
         pytest.param({"schemas": [{"schema": "customers", "status": "failed"}]}, id="failed"),
         pytest.param({"schemas": [{"schema": "secrets", "status": "completed"}]}, id="other tables"),
         pytest.param({"schemas": None}, id="tables not told"),

@@ -62,6 +62,7 @@ class ConnectorInfo:
     modes: Sequence[Mode] = ()
     resync_modes: Sequence[ResyncMode] = ()
     destination_settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    longest_name: int | None = None  # of a table or column at the destination, in bytes of UTF-8
 
 
 class Connector(Protocol):

@@ -4,10 +4,11 @@ from bulk_sync_local.connectors.base import Connector, ConnectorError, Connector
 from bulk_sync_local.connectors.csv import CsvFolder
 from bulk_sync_local.connectors.duckdb import DuckDBFile
 from bulk_sync_local.connectors.parquet import ParquetFolder
+from bulk_sync_local.connectors.postgres import PostgreSQL
 from bulk_sync_local.connectors.sqlite import SQLiteFile
 
 _CONNECTORS: dict[str, Connector] = {
-    one.info.type_id: one for one in (CsvFolder(), DuckDBFile(), ParquetFolder(), SQLiteFile())
+    one.info.type_id: one for one in (CsvFolder(), DuckDBFile(), ParquetFolder(), PostgreSQL(), SQLiteFile())
 }
 
 

@@ -167,7 +167,7 @@ def _temporal(column: str, kind: str, *, careful: bool) -> Reader:
     source = "TRY(decode({0}))" if careful else "{0}"
     restore = {
         # Through TIMESTAMPTZ: a straight cast would drop an offset, and the seconds after a stray space. The session's
-        # time zone is UTC. Where there is room for neither, the straight cast says the same in a third of the time.
+        # time zone is UTC. Where there is room for neither, the straight cast says the same in half the time.
         "TIMESTAMP": f"CASE WHEN {source} LIKE '____-__-_____:__:__' AND {source} NOT LIKE '___________% %' "
         f"THEN TRY_CAST({source} AS TIMESTAMP) ELSE CAST(TRY_CAST({source} AS TIMESTAMPTZ) AS TIMESTAMP) END",
         "TIMESTAMP WITH TIME ZONE": f"TRY_CAST({source} AS TIMESTAMPTZ)",

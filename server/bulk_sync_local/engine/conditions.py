@@ -90,6 +90,11 @@ _ROWS = (
 FUNCTIONS = {row.function: row for row in _ROWS}
 """The filter functions of api/README.md 6 that make sense for tables, by name."""
 
+ORDERING = frozenset(
+    {"OnOrAfter", "OnOrBefore", "GreaterThan", "GreaterThanEqual", "LessThan", "LessThanEqual", "Between"}
+)
+"""Those that compare by order."""
+
 
 class BadFilter(Exception):
     """A row filter that cannot be applied; the text says why."""

@@ -1,9 +1,22 @@
 """What can be said of a sync's two ends before anything is opened."""
 
+from collections.abc import Iterable
+
 from bulk_sync_local.connectors import paths
 from bulk_sync_local.connectors.base import Confinement, ConnectorError
 from bulk_sync_local.connectors.registry import connector
 from bulk_sync_local.engine.job import RunJob
+
+
+def check_names(job: RunJob, names: Iterable[str]) -> None:
+    """Raises `ConnectorError` for a table or column name that the destination would cut off."""
+    destination = connector(job.destination.type_id).info
+    for one in names:
+        if destination.longest_name is not None and len(one.encode()) > destination.longest_name:
+            raise ConnectorError(
+                f"The name {one} has more than the {destination.longest_name} bytes that {destination.name} keeps. "
+                "Give it a shorter output name."
+            )
 
 
 def check_pair(job: RunJob, confinement: Confinement) -> None:

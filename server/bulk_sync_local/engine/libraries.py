@@ -33,5 +33,9 @@ def pyarrow_compute() -> Any:
     return load("pyarrow.compute")
 
 
+def adbc_postgresql() -> Any:
+    return load("adbc_driver_postgresql.dbapi")
+
+
 def adbc_sqlite() -> Any:
     return load("adbc_driver_sqlite.dbapi")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bulk_sync_local.engine import names
-from bulk_sync_local.engine.conditions import BadFilter, Condition, condition
+from bulk_sync_local.engine.conditions import ORDERING, BadFilter, Condition, condition
 from bulk_sync_local.engine.job import FieldChoice, RunJob, TableJob
 from bulk_sync_local.engine.outputs import field_output_name
 from bulk_sync_local.engine.ports import Column, SavedState, Shape, TableFailed
@@ -145,7 +145,7 @@ def _tracking(table: TableJob, present: Mapping[str, Column]) -> Column | None:
         raise TableFailed(
             f"The source has no field {table.tracking_field} to track. Choose another tracking field, or none."
         )
-    if column.type.startswith(_UNTRACKABLE) or column.type.endswith("]"):
+    if not column.ordered or column.type.startswith(_UNTRACKABLE) or column.type.endswith("]"):
         raise TableFailed(
             f"The field {column.name} of type {column.type} has no order to track. "
             "Choose a number, date, time or text field, or none."
@@ -159,6 +159,11 @@ def _filters(table: TableJob, present: Mapping[str, Column]) -> tuple[Condition,
         column = present.get(row_filter.field_id)
         if column is None:
             raise TableFailed(f"A filter names the field {row_filter.field_id}, which the source does not have.")
+        if not column.ordered and row_filter.function in ORDERING:
+            raise TableFailed(
+                f"A filter compares the field {column.name}, which is carried as text, by order. "
+                "Filter by equality, or by another field."
+            )
         try:
             conditions.append(condition(column.name, column.type, row_filter.function, row_filter.value))
         except BadFilter as bad:

@@ -6,7 +6,7 @@ destination; the destination then applies the stage in one transaction. A new da
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bulk_sync_local.connectors.base import Confinement, Connector
@@ -29,10 +29,14 @@ class Canceled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A source column; `type` is the DuckDB type its values are carried as."""
+    """A source column; `type` is the DuckDB type its values are carried as.
+
+    `ordered` is false when DuckDB's order of these values is not the source's: they cannot be compared by it.
+    """
 
     name: str
     type: str
+    ordered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,10 @@ class OutputColumn:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A filled and cleaned stage, and what to do with it."""
+    """A filled and cleaned stage, and what to do with it.
+
+    In `notes` the destination tells, with their number, of values that it had to change; each is a warning.
+    """
 
     schema_id: str
     output: str
@@ -123,6 +130,7 @@ class Load:
     judged: str | None
     state: SavedState
     check_cancel: Callable[[], None]
+    notes: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
 
     @property
     def columns(self) -> tuple[OutputColumn, ...]:

@@ -1,6 +1,6 @@
 """One table of a run: plan it, stage it, apply it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from bulk_sync_local.connectors.confined import scratch_connection
 from bulk_sync_local.engine import names
 from bulk_sync_local.engine.conditions import Condition
+from bulk_sync_local.engine.endpoints import check_names
 from bulk_sync_local.engine.job import Reporter, RunJob, TableJob, TableOutcome
 from bulk_sync_local.engine.outputs import output_name
 from bulk_sync_local.engine.plan import TablePlan, plan_table
@@ -66,11 +67,12 @@ def load(job: RunJob, table: TableJob, source: Source, destination: Destination,
         watch = _fill(table, known, source, stage, reporter, begin_anew)
         cleaned = stage.clean(watch, known.conditions)
         check_cancel()
-        destination.apply(_load(job, table, known, cleaned, stage_name, now, check_cancel))
+        todo = _load(job, table, known, cleaned, stage_name, now, check_cancel)
+        destination.apply(todo)
     except BaseException:
         destination.rollback()
         raise
-    return _outcome(table, cleaned, reporter)
+    return _outcome(table, cleaned, reporter, todo.notes)
 
 
 def check(
@@ -112,6 +114,7 @@ def survey(
     existing = destination.existing(output) if destination is not None else None
     state = destination.state(table.schema_id, output) if destination is not None and existing is not None else None
     plan = plan_table(job, table, shape, state)
+    check_names(job, [output, *(column.output for column in plan.selected)])
     watermark = state.watermark if state and plan.tracking and state.tracking_field == plan.tracking.name else None
     owner: Existing = "absent" if existing is None else "foreign" if state is None else "owned"
     situation = Situation(
@@ -135,7 +138,7 @@ def survey(
         data, stamp_type = (), "TIMESTAMP"
     stamps = _stamps(job, plan, stamp_type)
     if destination is not None and existing is not None:
-        _check_shape(plan, strategy, existing, state, data + stamps, adopted=strategy.adopts)
+        _check_shape(job, plan, strategy, existing, state, data + stamps, adopted=strategy.adopts)
     plan, conditions = _conditions(plan, strategy, watermark, scratch)
     return Table(output, plan, existing, state, strategy, data, stamps, conditions)
 
@@ -148,6 +151,7 @@ def _stamps(job: RunJob, plan: TablePlan, kind: str) -> tuple[OutputColumn, ...]
 
 
 def _check_shape(
+    job: RunJob,
     plan: TablePlan,
     strategy: Strategy,
     existing: Mapping[str, str],
@@ -171,6 +175,12 @@ def _check_shape(
                 f"The column {column.name} would be {column.type}, and the output has it as {kind}. "
                 "Deselect the field, or run this table with resync_mode rebuild to make the output anew."
             )
+    if state is not None and state.key and not plan.key and state.mode == job.mode == "replicate" and not adopted:
+        raise TableFailed(
+            f"The source table no longer has a primary key, by which its rows were merged ({', '.join(state.key)}); "
+            "without one the output would be replaced. Put the key back, or run this table once with resync_mode "
+            "resync or rebuild if the output may be replaced."
+        )
     if strategy.write == "merge" and state is not None and (state.mode == "append" or state.key != plan.key):
         was = "rows were appended" if state.mode == "append" else f"key was {', '.join(state.key) or 'none'}"
         raise TableFailed(
@@ -316,9 +326,11 @@ def _load(
     )
 
 
-def _outcome(table: TableJob, cleaned: Cleaned, reporter: Reporter) -> TableOutcome:
-    notes: list[str] = []
-    warnings = sum(cleaned.unfit.values()) + cleaned.duplicates
+def _outcome(
+    table: TableJob, cleaned: Cleaned, reporter: Reporter, changed: Sequence[tuple[int, str]] = ()
+) -> TableOutcome:
+    notes = [note for _, note in changed]
+    warnings = sum(cleaned.unfit.values()) + cleaned.duplicates + sum(count for count, _ in changed)
     if cleaned.unfit:
         counts = ", ".join(f"{column} ({count})" for column, count in cleaned.unfit.items())
         notes.append(f"Values that do not fit their column's type became NULL: {counts}.")

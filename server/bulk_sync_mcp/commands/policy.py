@@ -12,7 +12,6 @@ from bulk_sync_mcp.commands.call import given_arguments
 
 if TYPE_CHECKING:
     from bulk_sync_mcp.guard.decide import Decision
-    from bulk_sync_mcp.guard.rules import Policy
     from bulk_sync_mcp.settings import Settings
 
 LEAST_SECRET = 8
@@ -89,16 +88,17 @@ def _reset_budget(settings: "Settings", flags: argparse.Namespace) -> int:
 
 def _show(settings: "Settings", *, as_json: bool) -> int:
     from bulk_sync_mcp.composition import compose
+    from bulk_sync_mcp.guard.telling import budget_line, policy_data
 
     gate = compose(settings).gate
     path = settings.policy_path
-    data = _policy_data(gate.policy, str(path) if path else None, gate.budget.tripped())
+    data = policy_data(gate.policy, str(path) if path else None, gate.budget.tripped())
     if as_json:
         _print(json.dumps(data, indent=2, ensure_ascii=False))
         return 0
     lines = [f"{'file':<22}{data['file'] or 'none; the defaults hold'}"]
     lines += [f"{name:<22}{data[key]}" for name, key in _SHOWN.items()]
-    lines.append(f"{'budget':<22}{_budget_line(data['budget'])}")
+    lines.append(f"{'budget':<22}{budget_line(data['budget'])}")
     for title in ("tools", "rules", "protected", "allowances"):
         if data[title]:
             lines += [
@@ -115,43 +115,6 @@ def _show(settings: "Settings", *, as_json: bool) -> int:
 
 
 _SHOWN = {"access": "access", "operator secret": "operator_secret", "unattended switch": "unattended"}
-
-
-def _policy_data(policy: "Policy", path: str | None, tripped: str | None) -> dict[str, Any]:
-    rows: list[dict[str, str]] = []
-    for rule, base in sorted(policy.table.items()):
-        kind = rule.partition(":")[0]
-        named = [level for name, level in policy.effects.items() if name in (rule, kind)]
-        rows.append({"effect": rule, "default": base.name, "in_force": max([base, *named]).name})
-    return {
-        "file": path,
-        "access": policy.access,
-        "operator_secret": "configured" if policy.operator_secret_hash else "not configured",
-        "unattended": "on" if policy.unattended else "off",
-        "budget": {
-            "destructive_per_hour": policy.budget.destructive_per_hour,
-            "tables_per_call": policy.budget.tables_per_call,
-            "tripped": tripped,
-        },
-        "tools": [f"{name}: at least {level.name}" for name, level in policy.tools.items()],
-        "rules": [
-            f"{rule.match.spelled()}: {rule.evidence.name} for "
-            f"{', '.join(rule.effects) or 'whatever needs a confirmation'}"
-            for rule in policy.rules
-        ],
-        "protected": [match.spelled() for match in policy.protected],
-        "allowances": [f"sync {one.sync_id}: {', '.join(one.effects)}" for one in policy.allowances],
-        "effects": rows,
-    }
-
-
-def _budget_line(budget: dict[str, Any]) -> str:
-    if budget["tripped"]:
-        return f"USED UP, every call that writes is refused: {budget['tripped']}"
-    hour, tables = budget["destructive_per_hour"], budget["tables_per_call"]
-    parts = [f"{hour} destructive calls an hour"] if hour is not None else []
-    parts += [f"{tables} tables a call"] if tables is not None else []
-    return ", ".join(parts) or "no limit"
 
 
 def _explain(settings: "Settings", flags: argparse.Namespace) -> int:

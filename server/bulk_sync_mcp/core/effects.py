@@ -13,10 +13,10 @@ from bulk_sync_mcp.core.text import clean, plural, quoted
 
 @dataclass(frozen=True, kw_only=True)
 class OnSync(Effect):
-    """An effect on one bulk sync. The name is observed, so that a rename alone does not void a confirmation."""
+    """An effect on one bulk sync. Its name is part of what was agreed to: a rename in between voids a confirmation."""
 
     sync_id: str
-    sync_name: str = observed("")
+    sync_name: str = ""
 
 
 Cause = Literal["resync", "first_run", "repeat_run"]
@@ -232,7 +232,7 @@ class ChangesField(OnSync):
     after: str
 
     def line(self) -> str:
-        return f"Changes {self.setting}: {quoted(self.before, 120)} → {quoted(self.after, 120)}."
+        return f"Changes {clean(self.setting, 120)}: {quoted(self.before, 120)} → {quoted(self.after, 120)}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,7 +247,7 @@ class RedirectsOutput(OnSync):
 
     def line(self) -> str:
         return (
-            f"REDIRECTS output: {self.setting} {quoted(self.before, 120)} → {quoted(self.after, 120)}. Later runs write "
+            f"REDIRECTS output: {clean(self.setting, 120)} {quoted(self.before, 120)} → {quoted(self.after, 120)}. Later runs write "
             "to other tables, into existing ones of those names; the present ones are left behind."
         )
 
@@ -264,7 +264,7 @@ class ChangesWriteMode(OnSync):
 
     def line(self) -> str:
         return (
-            f"CHANGES HOW ROWS ARE WRITTEN: {self.setting} {quoted(self.before, 120)} → {quoted(self.after, 120)}. "
+            f"CHANGES HOW ROWS ARE WRITTEN: {clean(self.setting, 120)} {quoted(self.before, 120)} → {quoted(self.after, 120)}. "
             "Later runs may replace or remove rows."
         )
 

@@ -138,6 +138,11 @@ _ROWS = (
         "A person must make the log writable (a full disk, missing rights), then call again.",
     ),
     ErrorCode(
+        "revision_unavailable",
+        "The configuration as it is cannot be kept, and none is changed without an earlier revision to go back to.",
+        "A person must make the state directory writable (a full disk, missing rights), then call again.",
+    ),
+    ErrorCode(
         "internal",
         "A fault in this server; details are in its log.",
         "Report it; read the state before trying again.",

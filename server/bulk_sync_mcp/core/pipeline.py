@@ -1,4 +1,4 @@
-"""The one way a call takes: validate → plan → decide → consent → plan again → redeem → run → audit.
+"""The one way a call takes: validate → plan → decide → consent → plan again → redeem → keep what changes → run → audit.
 
 Whatever calls a tool (MCP over stdio or HTTP, the command line, a test) comes through `Pipeline.call`.
 """
@@ -7,7 +7,7 @@ import json
 import logging
 import secrets
 import sqlite3
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from bulk_sync_mcp.core.context import Caller, Context
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.operation import AnyOperation, GuardedInput, Input, Result
-from bulk_sync_mcp.core.plan import Plan
+from bulk_sync_mcp.core.plan import Plan, PreImage
 from bulk_sync_mcp.core.text import MAX_MESSAGE, canonical_json, clean
 from bulk_sync_mcp.core.validation import explain
 
@@ -60,6 +60,16 @@ class Audit(Protocol):
     def refusal(self, call: "Recorded", code: str) -> None: ...
 
 
+class Keep(Protocol):
+    """Where configurations are kept before they change (revisions/store.py). Raises `OSError` or `sqlite3.Error`."""
+
+    def __call__(self, call: "Recorded", images: Sequence[PreImage]) -> None: ...
+
+
+def keep_nothing(call: "Recorded", images: Sequence[PreImage]) -> None:
+    """For pipelines that have nowhere to keep configurations."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What the audit log says of every call that writes. `arguments` holds no secrets and no confirmation."""
@@ -86,6 +96,7 @@ class Pipeline:
     context: Context
     admit: Admit
     audit: Audit
+    keep: Keep = keep_nothing
 
     async def call(
         self,
@@ -120,6 +131,7 @@ class Pipeline:
             async with self.admit(operation, given, canonical_json(shown), context, caller) as admission:
                 admitted = True
                 self._intend(call, admission)
+                self._keep(call, admission)
                 key = admission.idempotency_key or secrets.token_hex(16)
                 result = await self._run(operation, given, replace(context, idempotency_key=key), admission.plan, call)
                 return Done(operation, result, admission.plan)
@@ -148,6 +160,21 @@ class Pipeline:
                 f"The audit log cannot be written ({clean(error, MAX_MESSAGE)}). Nothing was sent.{spent}",
                 next="Tell the user: a person must make the audit log writable (`bulk-sync-mcp audit verify` says "
                 "more); then call again without a confirmation.",
+            ) from error
+
+    def _keep(self, call: Recorded, admission: Admission) -> None:
+        """The configurations that are about to change, on disk. Raises `Failure`: nothing is changed without that."""
+        try:
+            self.keep(call, admission.plan.pre_images)
+        except (OSError, sqlite3.Error) as error:
+            with _told(call, "revision_unavailable"):
+                self.audit.outcome(call, "revision_unavailable", {"changed": "none"})
+            spent = " A confirmation given for it is spent." if admission.idempotency_key else ""
+            raise Failure(
+                "revision_unavailable",
+                f"The configuration as it is now cannot be kept ({clean(error, MAX_MESSAGE)}). Nothing was sent.{spent}",
+                next="Tell the user: a person must make the state directory usable (`bulk-sync-mcp doctor` names it); "
+                "then call again without a confirmation.",
             ) from error
 
     async def _run(

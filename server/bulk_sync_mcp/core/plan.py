@@ -5,6 +5,7 @@ One plan feeds the decision, the question, the result, the audit and the tests. 
 names; shown, never digested). The kinds of effect are in `effects.py`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -85,12 +86,28 @@ class Subject:
     connection_name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PreImage:
+    """The configuration of a sync as it was read for a plan that changes it, so that it can be put back.
+
+    Everything is as the backend told it. `enabled` are the tables that were switched on, None when they were not
+    listed; `tables` are those that were read whole, by id.
+    """
+
+    sync_id: str
+    sync: Mapping[str, Any]
+    enabled: tuple[str, ...] | None = None
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    error_handling: Mapping[str, Any] | None = None
+
+
 @dataclass(frozen=True)
 class Plan(Generic[PreparedT]):
     """What a call would do. `prepared` is what `run` needs of the reads the plan was made from.
 
     `phrase` is what a form asks to have typed when an effect requires the name; `title` heads the preview.
     `subjects` are what configured rules are matched against; a plan without any matches every rule.
+    `pre_images` are the configurations the call changes or deletes, kept before it is sent.
     """
 
     effects: tuple[Effect, ...]
@@ -99,6 +116,7 @@ class Plan(Generic[PreparedT]):
     phrase: str = ""
     undo: str = ""
     subjects: tuple[Subject, ...] = ()
+    pre_images: tuple[PreImage, ...] = ()
 
     def ordered(self) -> tuple[Effect, ...]:
         """The effects, worst first; equal ones in a stable order."""

@@ -24,7 +24,8 @@ def clean(text: object, limit: int = MAX_NAME) -> str:
     """
     spaced = "".join(" " if char.isspace() else char for char in str(text))
     kept = "".join(char for char in spaced if unicodedata.category(char) not in _DROPPED_CATEGORIES)
-    flat = " ".join(kept.split())
+    # Backticks mark tools and arguments in our own words; text from outside must not look like those.
+    flat = " ".join(kept.replace("`", "'").split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 

@@ -24,6 +24,8 @@ from bulk_sync_mcp.core.private import private_file
 from bulk_sync_mcp.core.text import canonical_json
 
 LIFETIME = timedelta(minutes=10)
+CLOCK_STEP = 60.0
+"""Seconds by which the clock may have been set back since; more, and an approval could outlive its time."""
 Channel = Literal["form", "two_step", "page", "operator"]
 """How an approval is asked for. The last two need a decision given elsewhere."""
 Decided = Literal["approved", "denied"]
@@ -141,7 +143,7 @@ class ApprovalStore:
         """What was shown. Raises `Failure`: `confirmation_invalid`, `_expired`, `_used`, or no decision yet."""
         with self._open() as db:
             row = db.execute(
-                "SELECT binding, shown, expires, redeemed FROM approvals WHERE ticket = ?", (ticket,)
+                "SELECT binding, shown, expires, redeemed, created FROM approvals WHERE ticket = ?", (ticket,)
             ).fetchone()
             bound = binding.under(_key(db, "binding"))
         if row is None or not hmac.compare_digest(row[0], bound):
@@ -154,7 +156,8 @@ class ApprovalStore:
             raise Failure(
                 "confirmation_used", "This `confirmation` has been used; each works once. Nothing has run.", next=_AGAIN
             )
-        if row[2] <= self._now().timestamp():
+        if not row[4] - CLOCK_STEP <= self._now().timestamp() < row[2]:
+            self.void(ticket)  # or it would live again when the clock is set back
             raise Failure(
                 "confirmation_expired", "This `confirmation` is older than ten minutes. Nothing has run.", next=_AGAIN
             )
@@ -167,8 +170,8 @@ class ApprovalStore:
             db.execute("BEGIN IMMEDIATE")
             changed = db.execute(
                 "UPDATE approvals SET redeemed = ? WHERE ticket = ? AND binding = ? AND redeemed IS NULL "
-                "AND expires > ? AND (channel IN ('form', 'two_step') OR decision = 'approved')",
-                (now, ticket, binding.under(_key(db, "binding")), now),
+                "AND expires > ? AND created <= ? AND (channel IN ('form', 'two_step') OR decision = 'approved')",
+                (now, ticket, binding.under(_key(db, "binding")), now, now + CLOCK_STEP),
             ).rowcount
             db.execute("COMMIT")
         if changed != 1:

@@ -43,6 +43,14 @@ class BudgetLedger:
             row = db.execute("SELECT reason FROM tripped ORDER BY at LIMIT 1").fetchone()
         return row[0] if row else None
 
+    def used(self) -> int:
+        """How many destructive calls were counted within the last hour."""
+        if not self._path.exists():
+            return 0
+        with self._open() as db:
+            since = (self._now() - WINDOW).timestamp()
+            return int(db.execute("SELECT count(*) FROM destructive WHERE at > ?", (since,)).fetchone()[0])
+
     def check(self) -> None:
         """Raises `Failure` `budget_exceeded` while the budget is tripped."""
         reason = self.tripped()

@@ -15,7 +15,6 @@ import anyio
 from bulk_sync_mcp.core.context import Caller, FormAnswer, Question
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.plan import Effect, Plan, difference
-from bulk_sync_mcp.core.text import clean
 from bulk_sync_mcp.guard import preview
 from bulk_sync_mcp.guard.approval import ApprovalStore, Binding, Channel, Shown, Standing, ticket_of
 from bulk_sync_mcp.guard.budget import BudgetLedger
@@ -215,7 +214,8 @@ class Gate:
             return await self._decided_on_page(request, shown), channel
         name = answer.content.get("name")
         if shown.phrase:
-            agreed = isinstance(name, str) and clean(name) == shown.phrase
+            # As typed: a name that only looks the same once it is cleaned is another name.
+            agreed = isinstance(name, str) and name.strip() == shown.phrase
         else:
             agreed = answer.content.get("confirm") is True
         if not agreed:

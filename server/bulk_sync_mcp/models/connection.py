@@ -21,6 +21,7 @@ class Connection(ApiModel):
     type: ConnectionType | None = None
     status: str | None = None
     status_error: str | None = None
+    updated_at: str | None = None
 
     def spelled(self, schema: str | None = None) -> str:
         """`“Warehouse” (snowflake), schema “SALES”`."""

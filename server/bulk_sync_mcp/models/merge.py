@@ -28,6 +28,16 @@ def as_objects(value: object) -> list[Json]:
     return [as_object(item) for item in cast("list[object]", value)] if isinstance(value, list) else []
 
 
+def without_nulls(given: object, *, clearable: frozenset[str] = frozenset()) -> object:
+    """Arguments as given. Raises `ValueError` for a null, which some take for "all" and some for "none"."""
+    nulls = [key for key, value in as_object(given).items() if value is None and key not in clearable]
+    if nulls:
+        raise ValueError(
+            "; ".join(f"`{key}`: null is not a setting" for key in nulls) + ". Leave out what is not meant"
+        )
+    return given
+
+
 def body_of(raw: Mapping[str, Any]) -> Json:
     """The request body that puts a sync back exactly as it was read. Schedules keep their `id`."""
     body = {key: value for key, value in raw.items() if key not in READ_ONLY}

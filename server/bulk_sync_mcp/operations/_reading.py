@@ -1,13 +1,15 @@
 """Reads that several operations share when they plan."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import anyio
+from pydantic import Field
 
-from bulk_sync_mcp.core.context import Context
+from bulk_sync_mcp.core.context import Answer, Context
 from bulk_sync_mcp.core.effects import CancelsExecution
-from bulk_sync_mcp.core.errors import Failure
+from bulk_sync_mcp.core.errors import ApiFailure, Failure
 from bulk_sync_mcp.core.text import clean, quoted
 from bulk_sync_mcp.models.base import moment
 from bulk_sync_mcp.models.bulk_sync import BulkSync, SyncSchema
@@ -19,6 +21,7 @@ from bulk_sync_mcp.models.status import SyncStatus
 SYNC = "/api/bulk/syncs/{id}"
 STATUS = "/api/bulk/syncs/{id}/status"
 SCHEMAS = "/api/bulk/syncs/{id}/schemas"
+SCHEMA = "/api/bulk/syncs/{id}/schemas/{schema_id}"
 EXECUTIONS = "/api/bulk/syncs/{id}/executions"
 EXECUTION = "/api/bulk/syncs/{id}/executions/{exec_id}"
 
@@ -39,6 +42,24 @@ async def read_sync(context: Context, sync_id: str) -> SyncRead:
     """The configuration of a sync. Raises `ApiFailure`, `not_found` among them."""
     raw = (await context.api.get(SYNC, id=sync_id)).data
     return SyncRead(as_object(raw), BulkSync.read(raw))
+
+
+Cursor = Annotated[str, Field(min_length=1, max_length=2_000, description="next_cursor of the page before.")]
+"""A cursor of the backend, opaque (api/README.md 1)."""
+
+
+async def read_page(context: Context, template: str, query: Mapping[str, object], **path: str) -> Answer:
+    """One page of a list. A cursor the backend refuses is told by the argument's own name."""
+    try:
+        return await context.api.get(template, query=query, **path)
+    except ApiFailure as failure:
+        if failure.code != "bad_request" or "page_token" not in query:
+            raise
+        raise Failure(
+            "invalid_arguments",
+            f"`cursor` is not one of this list with these filters. {failure.message} Nothing has run.",
+            next="Use the next_cursor of the page before, with the same filters, or leave `cursor` out.",
+        ) from None
 
 
 async def read_status(context: Context, sync_id: str) -> SyncStatus:
@@ -122,18 +143,24 @@ def cancels(read: SyncRead, run: Execution, context: Context, *, asked: bool) ->
     )
 
 
-def completed_since_change(read: SyncRead, past: list[Execution], tables: list[SyncSchema]) -> bool:
-    """Whether every one of `tables` completed in a run, tests apart, that started after the last configuration change.
+def completed_since_change(
+    read: SyncRead, ends: Sequence[Connection], past: list[Execution], tables: list[SyncSchema]
+) -> bool:
+    """Whether every one of `tables` completed in a run, tests apart, that was created after the last change of the
+    configuration of the sync and of the connections at its `ends`.
 
-    Fails closed: unknown times, or executions that do not list their tables, count as not completed.
+    A run that was waiting when settings changed ran under the older ones, so it is its creation that counts. Fails
+    closed: unknown times, or executions that do not list their tables, count as not completed.
     """
-    changed = moment(read.sync.updated_at)
-    if changed is None:
+    changes = [moment(one) for one in (read.sync.updated_at, *(end.updated_at for end in ends))]
+    known = [one for one in changes if one is not None]
+    if len(known) < len(changes):
         return False
+    changed = max(known)
     done: set[str] = set()
     for run in past:
-        started = moment(run.started_at)
-        if run.is_test is False and started is not None and started >= changed:
+        created = moment(run.created_at)
+        if run.is_test is False and created is not None and created >= changed:
             done |= {table.id for table in run.schemas or [] if table.status == "completed" and table.id}
     return all(table.id in done for table in tables)
 

@@ -17,7 +17,7 @@ from bulk_sync_mcp.models.bulk_sync import SyncSchema
 from bulk_sync_mcp.models.connection import Connection
 from bulk_sync_mcp.models.merge import Json, as_object, as_objects, body_of, changed_leaves, not_taken
 from bulk_sync_mcp.models.schedule import meaning
-from bulk_sync_mcp.operations import _changes
+from bulk_sync_mcp.operations import _changes, _pre_images
 from bulk_sync_mcp.operations._reading import SCHEMAS, SYNC, SyncRead, heading, read_destination
 from bulk_sync_mcp.operations._subjects import on_sync
 
@@ -70,6 +70,7 @@ def plan_of(
         phrase=read.name,
         undo="The schedule can be changed back; what its runs do to tables cannot be undone.",
         subjects=on_sync(read, destination),
+        pre_images=_pre_images.of_sync(read),
     )
 
 

@@ -19,12 +19,11 @@ from bulk_sync_mcp.core.text import quoted
 from bulk_sync_mcp.models import schema as tables
 from bulk_sync_mcp.models.base import moment
 from bulk_sync_mcp.models.connection import Connection
-from bulk_sync_mcp.models.merge import Json, as_object, as_objects
-from bulk_sync_mcp.operations import _changes
-from bulk_sync_mcp.operations._reading import SyncRead, heading, read_connection, read_sync, together
+from bulk_sync_mcp.models.merge import Json, as_objects
+from bulk_sync_mcp.operations import _changes, _pre_images
+from bulk_sync_mcp.operations._reading import SyncRead, heading, read_connection, read_sync
 from bulk_sync_mcp.operations._subjects import on_sync
 
-SCHEMA = "/api/bulk/syncs/{id}/schemas/{schema_id}"
 PLANS = (
     ChangesField,
     ChangesWriteMode,
@@ -34,8 +33,6 @@ PLANS = (
     RereadsSource,
     WidensFields,
 )
-AT_ONCE = 8
-"""Tables read side by side."""
 _HOW_WRITTEN = ("partition_key", "history_enabled")
 
 
@@ -52,7 +49,7 @@ async def planned(context: Context, sync_id: str, given: dict[str, Json]) -> Pla
     """The plan of changing tables. Its preparation holds the complete settings to send, by table id."""
     read = await read_sync(context, sync_id)
     destination = await read_connection(context, read.sync.destination_connection_id)
-    raw = await _read_tables(context, sync_id, list(given))
+    raw = await _pre_images.read_tables(context, sync_id, list(given))
     changes = {name: _changed(name, raw[name], settings) for name, settings in given.items()}
     effects = _effects(read, destination, changes)
     if not effects:
@@ -65,16 +62,8 @@ async def planned(context: Context, sync_id: str, given: dict[str, Json]) -> Pla
         phrase=read.name,
         undo="Settings not listed stay as they are. Settings can be changed back; columns already written stay.",
         subjects=on_sync(read, destination),
+        pre_images=_pre_images.of_sync(read, raw),
     )
-
-
-async def _read_tables(context: Context, sync_id: str, names: list[str]) -> dict[str, Json]:
-    found: dict[str, Json] = {}
-    for start in range(0, len(names), AT_ONCE):
-        some = names[start : start + AT_ONCE]
-        answers = await together(*(context.api.get(SCHEMA, id=sync_id, schema_id=name) for name in some))
-        found |= {name: as_object(answer.data) for name, answer in zip(some, answers, strict=True)}
-    return found
 
 
 def _changed(name: str, raw: Json, given: Json) -> Change:

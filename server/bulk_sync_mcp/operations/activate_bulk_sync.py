@@ -8,6 +8,7 @@ from bulk_sync_mcp.core.ids import SyncId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation, Result
 from bulk_sync_mcp.core.plan import Effect, Plan
 from bulk_sync_mcp.models.merge import as_object
+from bulk_sync_mcp.operations import _pre_images
 from bulk_sync_mcp.operations._reading import (
     cancels,
     heading,
@@ -69,6 +70,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[None]:
         title=heading("Activate" if arguments.active else "Deactivate", read, destination.spelled()),
         phrase=read.name,
         subjects=on_sync(read, destination),
+        pre_images=_pre_images.of_sync(read),
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.effects import ArmsDestruction, CreatesSync
@@ -22,7 +22,7 @@ from bulk_sync_mcp.models.bulk_sync import (
     SchemaInput,
 )
 from bulk_sync_mcp.models.connection import BulkDestination, BulkSource
-from bulk_sync_mcp.models.merge import Json, as_object, as_objects
+from bulk_sync_mcp.models.merge import Json, as_object, as_objects, without_nulls
 from bulk_sync_mcp.operations._reading import read_connection, read_destination, read_source, together
 from bulk_sync_mcp.operations._schedules import arming
 
@@ -57,6 +57,11 @@ class Arguments(GuardedInput):
     concurrency_limit: int | None = Field(default=None, ge=1)
     resync_concurrency_limit: int | None = Field(default=None, ge=1)
     policies: list[str] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_nulls(cls, given: object) -> object:
+        return without_nulls(given)
 
 
 async def plan(context: Context, arguments: Arguments) -> Plan[Json]:

@@ -6,6 +6,7 @@ from bulk_sync_mcp.core.ids import SyncId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation, Result
 from bulk_sync_mcp.core.plan import Effect, Plan
 from bulk_sync_mcp.core.text import clean
+from bulk_sync_mcp.operations import _pre_images
 from bulk_sync_mcp.operations._reading import (
     SYNC,
     cancels,
@@ -31,8 +32,10 @@ class Deleted(Result):
 
 async def plan(context: Context, arguments: Arguments) -> Plan[str]:
     read = await read_sync(context, arguments.sync_id)
-    status, destination = await together(
-        read_status(context, arguments.sync_id), read_connection(context, read.sync.destination_connection_id)
+    status, destination, images = await together(
+        read_status(context, arguments.sync_id),
+        read_connection(context, read.sync.destination_connection_id),
+        _pre_images.with_tables(context, read),
     )
     effects: list[Effect] = [DeletesSync(sync_id=arguments.sync_id, sync_name=read.name)]
     if status.running is not None:
@@ -43,6 +46,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[str]:
         title=heading("Delete", read, destination.spelled(read.sync.output_schema)),
         phrase=read.name,
         subjects=on_sync(read, destination),
+        pre_images=images,
         undo="This cannot be undone: a new sync would have another id, no history, and probably a full load.",
     )
 

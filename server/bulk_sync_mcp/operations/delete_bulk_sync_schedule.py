@@ -9,6 +9,7 @@ from bulk_sync_mcp.core.plan import Plan
 from bulk_sync_mcp.models.bulk_sync import Schedule
 from bulk_sync_mcp.models.merge import as_object
 from bulk_sync_mcp.models.schedule import embedded
+from bulk_sync_mcp.operations import _pre_images
 from bulk_sync_mcp.operations._reading import heading, read_connection, read_sync, together
 from bulk_sync_mcp.operations._schedule_changes import SCHEDULE, by_id
 from bulk_sync_mcp.operations._subjects import on_sync
@@ -53,6 +54,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[str]:
         phrase=read.name,
         undo="A schedule like it can be added again, under a new id. A running execution goes on.",
         subjects=on_sync(read, destination),
+        pre_images=_pre_images.of_sync(read),
     )
 
 

@@ -8,7 +8,7 @@ from bulk_sync_mcp.core.effects import CancelsExecution, DeletesSync
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.ids import ConnectionId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation, Result
-from bulk_sync_mcp.core.plan import Effect, Plan
+from bulk_sync_mcp.core.plan import Effect, Plan, PreImage
 from bulk_sync_mcp.core.text import clean, plural, quoted
 from bulk_sync_mcp.operations._connections import CONNECTION, ConnectionRead, Users, read_users, read_whole_connection
 from bulk_sync_mcp.operations._reading import SyncRead, cancels, read_status, together
@@ -58,6 +58,9 @@ async def plan(context: Context, arguments: Arguments) -> Plan[tuple[str, list[s
         phrase=read.name,
         undo="This cannot be undone: a new connection needs the secrets again, and deleted syncs lose their history.",
         subjects=(read.subject(), *users.subjects()),
+        pre_images=tuple(
+            PreImage((one.id or "").lower(), one.model_dump(mode="json", exclude_unset=True)) for one in users.every
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from bulk_sync_mcp.core.operation import Input, Operation
 from bulk_sync_mcp.core.text import clean
 from bulk_sync_mcp.models.merge import as_object, as_objects
 from bulk_sync_mcp.models.schema import ColumnRow, TableRow, settings_of
-from bulk_sync_mcp.operations._tables import SCHEMA
+from bulk_sync_mcp.operations._reading import SCHEMA
 
 
 class Arguments(Input):

@@ -6,7 +6,7 @@ from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import SyncId
 from bulk_sync_mcp.core.operation import Input, Operation, Result
 from bulk_sync_mcp.models.execution import Execution, ExecutionRow
-from bulk_sync_mcp.operations._reading import EXECUTIONS
+from bulk_sync_mcp.operations._reading import EXECUTIONS, Cursor, read_page
 
 
 class Arguments(Input):
@@ -14,7 +14,7 @@ class Arguments(Input):
     only_ended: bool = False
     oldest_first: bool = False
     limit: int = Field(default=20, ge=1, le=100)
-    cursor: str | None = Field(default=None, description="next_cursor of the page before.")
+    cursor: Cursor | None = None
 
 
 class Page(Result):
@@ -32,7 +32,7 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> Page:
         query["ascending"] = True
     if arguments.cursor is not None:
         query["page_token"] = arguments.cursor
-    answer = await context.api.get(EXECUTIONS, query=query, id=arguments.sync_id)
+    answer = await read_page(context, EXECUTIONS, query, id=arguments.sync_id)
     return Page(
         executions=[ExecutionRow.of(one) for one in Execution.read_all(answer.data)],
         next_cursor=answer.next_page_token,

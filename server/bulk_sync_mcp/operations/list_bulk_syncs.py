@@ -10,7 +10,7 @@ from bulk_sync_mcp.models.base import moment
 from bulk_sync_mcp.models.bulk_sync import BulkSync
 from bulk_sync_mcp.models.connection import Connection
 from bulk_sync_mcp.models.status import StatusOfSync
-from bulk_sync_mcp.operations._reading import together
+from bulk_sync_mcp.operations._reading import Cursor, read_page, together
 
 PATH = "/api/bulk/syncs"
 
@@ -20,7 +20,7 @@ class Arguments(Input):
     name: str | None = Field(default=None, min_length=1, description="Only names that contain this, any case.")
     connection_id: ConnectionId | None = Field(default=None, description="Only syncs from or to it.")
     limit: int = Field(default=20, ge=1, le=50)
-    cursor: str | None = Field(default=None, description="next_cursor of the page before.")
+    cursor: Cursor | None = None
 
 
 class Row(Result):
@@ -49,7 +49,7 @@ class Page(Result):
 async def run(context: Context, arguments: Arguments, _plan: None) -> Page:
     query = {"active": arguments.active, "limit": arguments.limit, "page_token": arguments.cursor}
     answer, connections = await together(
-        context.api.get(PATH, query={key: value for key, value in query.items() if value is not None}),
+        read_page(context, PATH, query={key: value for key, value in query.items() if value is not None}),
         context.api.get("/api/connections"),
     )
     syncs = BulkSync.read_all(answer.data)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from bulk_sync_mcp.core.context import Context
+from bulk_sync_mcp.core.context import Answer, Context
 from bulk_sync_mcp.core.effects import (
     Cause,
     DeletesRows,
@@ -23,6 +23,7 @@ from bulk_sync_mcp.core.plan import Effect, Plan
 from bulk_sync_mcp.core.text import clean, quoted
 from bulk_sync_mcp.models.bulk_sync import MODES, SyncSchema
 from bulk_sync_mcp.models.execution import Execution, ExecutionDetails
+from bulk_sync_mcp.models.merge import without_nulls
 from bulk_sync_mcp.operations._reading import (
     EXECUTIONS,
     SyncRead,
@@ -61,6 +62,12 @@ class Arguments(GuardedInput):
     test: bool = Field(default=False, description="Trial run of up to 5 rows a table. Excludes resync_mode.")
     fetch_mode: Literal["none", "incremental", "full"] | None = Field(default=None, description="Salesforce only.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_nulls(cls, given: object) -> object:
+        """A null would widen the run: no tables named means all of them."""
+        return without_nulls(given)
+
     @model_validator(mode="after")
     def _one_kind_of_run(self) -> "Arguments":
         if self.test and self.resync_mode is not None:
@@ -80,17 +87,21 @@ class Prepared:
 
 
 async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
-    read = await read_sync(context, arguments.sync_id)
-    status, enabled, past, connection = await together(
+    read, status, enabled, past = await together(
+        read_sync(context, arguments.sync_id),
         read_status(context, arguments.sync_id),
         read_enabled_schemas(context, arguments.sync_id),
         read_latest_executions(context, arguments.sync_id),
-        read_connection(context, read.sync.destination_connection_id),
     )
     if status.running is not None:
         raise already_running(status.running, context)
     tables = _chosen(arguments.schemas, enabled)
-    await _check_resync_mode(context, arguments, read)
+    connection, source, keyless, _ = await together(
+        read_connection(context, read.sync.destination_connection_id),
+        read_connection(context, read.sync.source_connection_id),
+        _without_key(context, arguments, read, tables),
+        _check_resync_mode(context, arguments, read),
+    )
     destination = connection.spelled(read.sync.output_schema)
     names = tuple(table.id for table in tables)
     effects: list[Effect] = []
@@ -109,7 +120,9 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
                 destination=destination,
             )
         )
-        effects += await _on_output(context, arguments, read, tables, past, destination)
+        repeats = completed_since_change(read, (source, connection), past, tables)
+        cause: Cause = "resync" if arguments.resync_mode else "repeat_run" if repeats else "first_run"
+        effects += _on_output(arguments, read, tables, keyless, past, destination, cause)
     action = f"Start {'a test' if arguments.test else f'a {arguments.resync_mode}' if arguments.resync_mode else 'an ordinary'} run of"
     body: dict[str, Any] = {}
     if arguments.test:
@@ -183,13 +196,14 @@ async def _check_resync_mode(context: Context, arguments: Arguments, read: SyncR
         )
 
 
-async def _on_output(
-    context: Context,
+def _on_output(
     arguments: Arguments,
     read: SyncRead,
     tables: list[SyncSchema],
+    keyless: list[SyncSchema],
     past: list[Execution],
     destination: str,
+    cause: Cause,
 ) -> list[Effect]:
     def on(kind: type[OnTables], some: list[SyncSchema], cause: Cause) -> Effect:
         return kind(
@@ -203,34 +217,37 @@ async def _on_output(
             rows=last_counts(past, some),
         )
 
-    hard = read.sync.advanced("hard_deletes")
     if arguments.resync_mode == "rebuild":
-        return [on(DropsOutput, tables, "resync")]
+        return [on(DropsOutput, tables, cause)]
     if arguments.resync_mode == "resync":
-        return [on(TruncatesOutput, tables, "resync")]
-    if arguments.resync_mode == "refetch":
-        effects = [on(RereadsSource, tables, "resync")]
-        return [*effects, on(DeletesRows, tables, "resync")] if hard else effects
-    cause: Cause = "repeat_run" if completed_since_change(read, past, tables) else "first_run"
-    if read.sync.mode == "append":
+        return [on(TruncatesOutput, tables, cause)]
+    if read.sync.mode == "append" and arguments.resync_mode is None:
         return []
     if read.sync.mode == "snapshot":
         return [on(TruncatesOutput, tables, cause)]
-    if read.sync.mode != "replicate":
+    if read.sync.mode not in MODES:
         # Mode missing or newer than this server: assume the worst an ordinary run can do, every time.
         return [on(DropsOutput, tables, "first_run")]
-    keyless = await _without_key(context, read, tables)
-    effects = (
-        [on(TruncatesOutput if read.sync.advanced("truncate_existing") else DropsOutput, keyless, cause)]
-        if keyless
-        else []
-    )
+    # What merges has a key. A table without one is replaced by every run, a refetch included (api/README.md 3).
     keyed = [table for table in tables if table not in keyless]
-    return [*effects, on(DeletesRows, keyed, cause)] if hard and keyed else effects
+    replaces = TruncatesOutput if read.sync.advanced("truncate_existing") else DropsOutput
+    effects = [on(replaces, keyless, cause)] if keyless else []
+    if keyed and arguments.resync_mode == "refetch":
+        effects.append(on(RereadsSource, keyed, cause))
+    if keyed and read.sync.advanced("hard_deletes"):
+        effects.append(on(DeletesRows, keyed, cause))
+    return effects
 
 
-async def _without_key(context: Context, read: SyncRead, tables: list[SyncSchema]) -> list[SyncSchema]:
-    """Tables that every ordinary run drops and recreates (api/README.md 3); one the source does not tell counts."""
+async def _without_key(
+    context: Context, arguments: Arguments, read: SyncRead, tables: list[SyncSchema]
+) -> list[SyncSchema]:
+    """Tables that an ordinary run or a refetch replaces (api/README.md 3); one the source does not tell counts.
+
+    None for a run of another kind, which needs no look at the source.
+    """
+    if arguments.test or arguments.resync_mode not in (None, "refetch") or read.sync.mode != "replicate":
+        return []
     source = await read_source(context, read.sync.source_connection_id or "", fields=True)
     keyed = {table.id for table in source.schemas or [] if table.keyed}
     return [table for table in tables if table.id not in keyed]
@@ -241,10 +258,9 @@ async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Exe
         answer = await context.api.post(
             EXECUTIONS, body=prepared.body, idempotency_key=context.idempotency_key, id=arguments.sync_id
         )
+        started = _accepted(answer)
     except ApiFailure as failure:
         started = await _what_happened(context, arguments, prepared, failure)
-    else:
-        started = Execution.read(answer.data)
     problems = _mismatches(arguments, prepared, started)
     if problems:
         raise Failure(
@@ -257,18 +273,33 @@ async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Exe
     return ExecutionDetails.of(started, context.now())
 
 
+def _accepted(answer: Answer) -> Execution:
+    """The execution an answer tells of. Raises `ApiFailure`, outcome unknown, for a success that names none."""
+    try:
+        started = Execution.read(answer.data)
+    except ApiFailure as failure:
+        problem = failure.message
+    else:
+        if started.id:
+            return started
+        problem = "The backend accepted the start, but its answer names no execution."
+    raise ApiFailure("backend_error", problem, changed="unknown")
+
+
 async def _what_happened(context: Context, arguments: Arguments, prepared: Prepared, failure: ApiFailure) -> Execution:
     """The execution a lost answer belongs to. Raises a `Failure` that tells what is when there is none for certain."""
     if failure.code == "conflict":
-        status = await read_status(context, arguments.sync_id)
-        raise already_running(status.running, context) if status.running is not None else failure
+        try:
+            running = (await read_status(context, arguments.sync_id)).running
+        except ApiFailure:
+            running = None  # the refusal itself is certain, and the one to tell
+        raise already_running(running, context) if running is not None else failure
     if failure.changed != "unknown":
         raise failure
     try:
         latest = Execution.read_all((await context.api.get(EXECUTIONS, query={"limit": 20}, id=arguments.sync_id)).data)
     except ApiFailure:
-        # Reading back failed too: the first failure, outcome unknown, is the one to tell.
-        raise failure from None
+        raise _unknown(arguments, failure, " The executions could not be read back either.", []) from failure
     ours = [one for one in latest if _is_ours(one, arguments, prepared)]
     if len(ours) == 1:
         return ours[0]
@@ -278,13 +309,17 @@ async def _what_happened(context: Context, arguments: Arguments, prepared: Prepa
         if new
         else " No new execution is listed so far."
     )
-    raise Failure(
+    raise _unknown(arguments, failure, found, new) from failure
+
+
+def _unknown(arguments: Arguments, failure: ApiFailure, found: str, new: list[str]) -> Failure:
+    return Failure(
         "outcome_unknown",
         f"{failure.message}{found} It cannot be told for certain whether this call started one.",
         changed="unknown",
         next=f"Call `get_bulk_sync_status` with sync_id {arguments.sync_id} and look before starting again.",
         details={"new_executions": new, "sync_id": arguments.sync_id},
-    ) from failure
+    )
 
 
 def _is_ours(run: Execution, arguments: Arguments, prepared: Prepared) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.effects import (
@@ -34,8 +34,17 @@ from bulk_sync_mcp.models.bulk_sync import (
     SyncSchema,
 )
 from bulk_sync_mcp.models.connection import Connection
-from bulk_sync_mcp.models.merge import Json, as_object, as_objects, body_of, merged, not_taken, schema_body
-from bulk_sync_mcp.operations import _changes
+from bulk_sync_mcp.models.merge import (
+    Json,
+    as_object,
+    as_objects,
+    body_of,
+    merged,
+    not_taken,
+    schema_body,
+    without_nulls,
+)
+from bulk_sync_mcp.operations import _changes, _pre_images
 from bulk_sync_mcp.operations._reading import (
     SCHEMAS,
     SYNC,
@@ -49,10 +58,7 @@ from bulk_sync_mcp.operations._reading import (
 )
 from bulk_sync_mcp.operations._subjects import subject_of
 
-SCHEMA = "/api/bulk/syncs/{id}/schemas/{schema_id}"
 ADDITIONAL = "additional_schedules"
-AT_ONCE = 8
-"""Tables read side by side."""
 
 
 class Arguments(GuardedInput):
@@ -85,6 +91,11 @@ class Arguments(GuardedInput):
     resync_concurrency_limit: int | None = Field(default=None, ge=1)
     policies: list[str] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_nulls(cls, given: object) -> object:
+        return without_nulls(given, clearable=frozenset({"data_cutoff_timestamp"}))
+
 
 class Updated(BulkSyncDetails):
     """The sync as it is now."""
@@ -106,7 +117,6 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
     changes = arguments.model_dump(
         mode="json", exclude={"sync_id", "confirmation", "schemas"}, exclude_unset=True, exclude_none=False
     )
-    _refuse_nulls(changes)
     before, after = body_of(read.raw), merged(read.raw, changes)
     _refuse_repeated_schedules(after)
     if not as_object(after.get("default_schedule")).get("frequency"):
@@ -123,8 +133,12 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
     sync_id, name = arguments.sync_id, read.name
     effects: list[Effect] = _changes.of_settings(sync_id, name, before, after)
     effects += _changes.of_schedules(sync_id, name, before, after)
+    images = _pre_images.of_sync(read)
     if arguments.schemas is not None:
-        old, new = await _tables(context, arguments)
+        old, new, raw = await _tables(context, arguments)
+        images = _pre_images.of_sync(
+            read, raw, [table for table, one in old.items() if one.get("enabled") is not False]
+        )
         # Those named as not enabled are sent too: an empty list would leave the selection as it is (api/README.md 4).
         after["schemas"] = list(new.values())
         effects += _changes.of_tables(sync_id, name, old, new)
@@ -139,6 +153,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
         phrase=name,
         undo="Settings not listed stay as they are. Settings can be changed back; rows a later run replaced cannot.",
         subjects=_subjects(read, after, was, connection),
+        pre_images=images,
     )
 
 
@@ -154,16 +169,6 @@ def _subjects(read: SyncRead, after: Json, was: Connection, will_be: Connection)
     return (before,) if then == before else (before, then)
 
 
-def _refuse_nulls(changes: Json) -> None:
-    nulls = [key for key, value in changes.items() if value is None and key != "data_cutoff_timestamp"]
-    if nulls:
-        raise Failure(
-            "invalid_arguments",
-            f"{', '.join(f'`{key}`' for key in nulls)}: null is not a setting. Nothing was sent.",
-            next="Leave an argument out to keep what is there.",
-        )
-
-
 def _refuse_repeated_schedules(after: Json) -> None:
     """One schedule named twice would be judged by one of its two settings and sent with both."""
     ids = [one.get("id") for one in (as_object(after.get("default_schedule")), *as_objects(after.get(ADDITIONAL)))]
@@ -176,8 +181,9 @@ def _refuse_repeated_schedules(after: Json) -> None:
         )
 
 
-async def _tables(context: Context, arguments: Arguments) -> tuple[dict[str, Json], dict[str, Json]]:
-    """The tables that are enabled or named as they are, and the named ones with what is not given carried over."""
+async def _tables(context: Context, arguments: Arguments) -> tuple[dict[str, Json], dict[str, Json], dict[str, Json]]:
+    """The tables that are enabled or named as they are, the named ones with what is not given carried over, and the
+    named ones as they were read."""
     listed = {one.id: one for one in SyncSchema.read_all((await context.api.get(SCHEMAS, id=arguments.sync_id)).data)}
     given: dict[str, Json | None] = {}
     for one in arguments.schemas or []:
@@ -191,15 +197,11 @@ async def _tables(context: Context, arguments: Arguments) -> tuple[dict[str, Jso
             next="Call `list_bulk_sync_schemas` and use ids from there.",
         )
     names = list(given)
-    raw: dict[str, Json] = {}
-    for start in range(0, len(names), AT_ONCE):
-        some = names[start : start + AT_ONCE]
-        answers = await together(*(context.api.get(SCHEMA, id=arguments.sync_id, schema_id=table) for table in some))
-        raw |= {table: as_object(answer.data) for table, answer in zip(some, answers, strict=True)}
+    raw = await _pre_images.read_tables(context, arguments.sync_id, names)
     enabled = {table for table, one in listed.items() if one.enabled is not False}
     before: dict[str, Json] = {table: {"id": table} for table in enabled - set(names)}
     before |= {table: {**schema_body({**raw[table], "id": table}), "enabled": table in enabled} for table in names}
-    return before, {table: schema_body({**raw[table], "id": table}, given[table]) for table in names}
+    return before, {table: schema_body({**raw[table], "id": table}, given[table]) for table in names}, raw
 
 
 async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Updated:

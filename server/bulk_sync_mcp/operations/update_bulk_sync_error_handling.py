@@ -12,7 +12,8 @@ from bulk_sync_mcp.core.ids import SyncId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation
 from bulk_sync_mcp.core.plan import Effect, Plan
 from bulk_sync_mcp.models.error_handling import Address, ErrorHandling, ErrorHandlingDetails
-from bulk_sync_mcp.models.merge import Json
+from bulk_sync_mcp.models.merge import Json, as_object
+from bulk_sync_mcp.operations import _pre_images
 from bulk_sync_mcp.operations._reading import SyncRead, heading, read_connection, read_sync, together
 from bulk_sync_mcp.operations._subjects import on_sync
 from bulk_sync_mcp.operations.get_bulk_sync_error_handling import PATH
@@ -76,6 +77,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
         phrase=read.name,
         undo="Settings can be put back; failures nobody was told of meanwhile stay untold.",
         subjects=on_sync(read, destination),
+        pre_images=_pre_images.of_sync(read, error_handling=as_object(answer.data)),
     )
 
 

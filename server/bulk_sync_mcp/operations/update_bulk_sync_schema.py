@@ -6,7 +6,8 @@ from bulk_sync_mcp.core.operation import GuardedInput, Operation
 from bulk_sync_mcp.core.plan import Plan
 from bulk_sync_mcp.models.merge import Json, as_object
 from bulk_sync_mcp.models.schema import TableRow, TableSettings, not_taken
-from bulk_sync_mcp.operations._tables import PLANS, SCHEMA, planned
+from bulk_sync_mcp.operations._reading import SCHEMA
+from bulk_sync_mcp.operations._tables import PLANS, planned
 
 
 class Arguments(TableSettings, GuardedInput):

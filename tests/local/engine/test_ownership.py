@@ -156,4 +156,4 @@ def test_a_destination_that_cannot_be_opened_fails_every_table(people: Workspace
     assert [one.status for one in recorder.finished.values()] == ["failed", "failed"]
     assert "cannot be opened" in (recorder.finished["people"].message or "")
     recorder = people.run("sqlite", "people", source=Endpoint("nosuch", {}))
-    assert "Use one of: csv, duckdb, parquet, sqlite" in (recorder.finished["people"].message or "")
+    assert "Use one of: csv, duckdb, parquet, postgresql, sqlite" in (recorder.finished["people"].message or "")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bulk_sync_local.engine.job import Endpoint, TableJob
-from local.engine.kit import Workspace
+from local.engine.kit import PATHS, Workspace
 
 DESTINATIONS = ("duckdb", "sqlite", "parquet")
 Rows = list[dict[str, Any]]
@@ -164,6 +164,20 @@ def test_a_table_whose_output_was_dropped_by_hand_is_loaded_whole_again(workspac
         workspace.duck("DROP TABLE orders", file="out.duckdb")
     workspace.load(to, table)
     assert [row["id"] for row in workspace.rows(to, "orders")] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("to", ["duckdb", "sqlite"])
+def test_an_index_that_somebody_made_on_the_output_does_not_hinder_a_merge(workspace: Workspace, to: str) -> None:
+    workspace.sql(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)", "INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')"
+    )
+    workspace.load(to, "t")
+    index = "CREATE UNIQUE INDEX own ON t (id)"
+    workspace.duck(index, file=PATHS[to]) if to == "duckdb" else workspace.sql(index, file=PATHS[to])
+    workspace.sql("UPDATE t SET v = 'x' WHERE id = 2", "DELETE FROM t WHERE id = 3", "INSERT INTO t VALUES (4, 'd')")
+    workspace.load(to, "t")
+    rows = [(row["id"], row["v"], row["deleted"]) for row in workspace.data(to, "t")]
+    assert rows == [(1, "a", False), (2, "x", False), (3, "c", True), (4, "d", False)]
 
 
 @pytest.mark.parametrize("to", DESTINATIONS)

@@ -21,7 +21,9 @@ _SHAPES = {
     "percent": lambda text: "".join(f"%{ord(one):02x}" for one in text),
     "half": lambda text: text[: len(text) // 2],
     "hyphens": lambda text: text.replace("-", "\u2010"),
-    "cyrillic": lambda text: "".join({"a": "\u0430", "c": "\u0441", "e": "\u0435"}.get(one, one) for one in text) + "\u0430",
+    "cyrillic": lambda text: (
+        "".join({"a": "\u0430", "c": "\u0441", "e": "\u0435"}.get(one, one) for one in text) + "\u0430"
+    ),
     "spaced": " ".join,
     "json": lambda text: f'"{text}"',
 }

@@ -25,7 +25,11 @@ _INTERNAL = re.compile(
 
 def unfit(text: str) -> list[str]:
     """What of a text a model or a person must never be shown."""
-    found = [repr(one) for one in sorted(set(text)) if one != "\n" and unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Co")]
+    found = [
+        repr(one)
+        for one in sorted(set(text))
+        if one != "\n" and unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Co")
+    ]
     return [*found, *(match.group() for match in _INTERNAL.finditer(text))]
 
 
@@ -35,39 +39,72 @@ class Stage:
 
     workshop: Workshop
     ids: dict[str, str] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)
+    """The state as it was built."""
+    bytes_known: str = ""
+    spoiled: bool = False
 
     async def get(self, path: str, **arguments: Any) -> Any:
         return (await self.workshop.api.inner.get(path, **arguments)).data
+
+    async def unchanged(self) -> bool:
+        """Whether no call that could change anything was made, and nothing has changed.
+
+        What has the same bytes holds the same; only other bytes are worth reading everything again.
+        """
+        if self.workshop.api.mutations:
+            self.spoiled = True
+        elif (now := self.digest()) != self.bytes_known:
+            self.spoiled = self.spoiled or await self.state() != self.known
+            self.bytes_known = now
+        return not self.spoiled
+
+    def digest(self) -> str:
+        """A digest of both databases and of all the service has stored."""
+        files = [*self.workshop.workspace.rglob("*"), *self.workshop.application.settings.local_dir.rglob("*")]
+        hashed = hashlib.sha256()
+        for path in sorted(path for path in files if path.is_file() and not path.name.endswith("-shm")):
+            hashed.update(str(path).encode() + path.read_bytes())
+        return hashed.hexdigest()
 
     async def state(self) -> dict[str, Any]:
         """Everything an attack could have changed: what the service knows, and the bytes of both databases."""
         syncs = await self.get("/api/bulk/syncs")
         found: dict[str, Any] = {"connections": await self.get("/api/connections"), "syncs": syncs}
         for sync in syncs:
-            for part in ("schemas", "executions", "schedules"):
-                name = "sync_id" if part == "schedules" else "id"
-                path = f"/api/bulk/syncs/{{{name}}}/{part}"
-                found[f"{part} of {sync['id']}"] = await self.get(path, **{name: sync["id"]})
+            for part in ("schemas", "executions"):
+                path = f"/api/bulk/syncs/{{id}}/{part}"
+                found[f"{part} of {sync['id']}"] = await self.get(path, id=sync["id"])
         for path in sorted(self.workshop.workspace.rglob("*")):
             if path.is_file():
                 found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
         return found
 
 
-async def build_stage(directory: Path) -> Stage:
+async def build_stage(directory: Path, run: bool = True) -> Stage:
+    """A stage; without `run` nothing has run there yet, which is quicker."""
     workshop = await build_workshop(directory)
     sync = await workshop.create_sync("Shop", schemas=["customers", "events"])
-    execution = await workshop.run_once(sync)
-    armed = await workshop.create_sync("Ledger", schemas=[{"id": "secrets", "enabled": True, "user_output_name": "ledger"}], additional_schedules=[{"frequency": "hourly", "resync_mode": "rebuild"}])
+    execution = await workshop.run_once(sync) if run else {"id": "3f1c9a4e-0001-4000-8000-000000000002"}
+    armed = await workshop.create_sync(
+        "Ledger",
+        schemas=[{"id": "secrets", "enabled": True, "user_output_name": "ledger"}],
+        additional_schedules=[{"frequency": "hourly", "resync_mode": "rebuild"}],
+    )
     masked = await workshop.create_sync(
         "Masked",
         destination_configuration={"schema": "apart", "advanced": {"table_prefix": "p_"}},
         automatically_add_new_fields="none",
+        data_cutoff_timestamp="2026-01-01T00:00:00Z",
         schemas=[
             {
                 "id": "customers",
                 "enabled": True,
-                "fields": [{"id": "id", "enabled": True}, {"id": "name", "enabled": False}, {"id": "city", "enabled": True, "obfuscate": True}],
+                "fields": [
+                    {"id": "id", "enabled": True},
+                    {"id": "name", "enabled": False},
+                    {"id": "city", "enabled": True, "obfuscate": True},
+                ],
                 "filters": [{"field_id": "id", "function": "GreaterThan", "value": 1}],
             }
         ],
@@ -82,6 +119,7 @@ async def build_stage(directory: Path) -> Stage:
         "schedule": str(whole["additional_schedules"][0]["id"]), "unknown": "3f1c9a4e-0001-4000-8000-000000000001",
     }  # fmt: skip
     workshop.api.calls.clear()
+    stage.known, stage.bytes_known = await stage.state(), stage.digest()
     return stage
 
 

@@ -32,19 +32,17 @@ def test_the_corpus_is_large_and_spares_no_tool() -> None:
     assert len({repr(attack) for attack in ATTACKS}) == len(ATTACKS)
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=_named())
-async def test_a_hostile_call_changes_nothing_and_is_answered_clearly(stage: Stage, attack: Attack) -> None:
+@pytest.mark.parametrize(("number", "attack"), list(enumerate(ATTACKS)), ids=_named())
+async def test_a_hostile_call_changes_nothing_and_is_answered_clearly(
+    stage: Stage, number: int, attack: Attack
+) -> None:
+    """Every other input in the one protocol revision, the rest in the other: families and tools see both."""
     workshop = stage.workshop
-    before = await stage.state()
-    arguments = filled(attack.arguments, stage.ids)
     workshop.api.calls.clear()
-    wrong: list[str] = []
-    for era in ERAS:
-        async with workshop.tools(era) as tools:
-            answer = await sent(tools, attack.tool, arguments)
-            wrong += [f"{era}: the answer {problem}\n{answer.text[:1_500]}" for problem in problems(attack, answer)]
-            after = await tools.list_bulk_syncs()
-            assert not after.error, f"{era}: the next call failed: {after.text}"
-    assert workshop.api.mutations == [], attack.intention
-    assert await stage.state() == before, attack.intention
-    assert wrong == [], attack.intention
+    async with workshop.tools(ERAS[number % len(ERAS)]) as tools:
+        answer = await sent(tools, attack.tool, filled(attack.arguments, stage.ids))
+        after = await tools.list_bulk_syncs()
+    assert not after.error, f"the next call failed: {after.text}"
+    assert await stage.unchanged(), f"{attack.intention}: {workshop.api.mutations}"
+    wrong = problems(attack, answer)
+    assert wrong == [], f"{attack.intention}: the answer {'; '.join(wrong)}\n{answer.text[:1_500]}"

@@ -43,7 +43,7 @@ class Table:
 
 @dataclass(frozen=True)
 class World:
-    """One look. Tables go by file and name; `sent` are credentials that reached a service: connection, host, secret."""
+    """One look. Tables go by file and name; `sent` are secrets that reached a service: host and secret."""
 
     tables: Mapping[tuple[str, str], Table]
     sources: Mapping[tuple[str, str], Table]
@@ -183,7 +183,11 @@ CAUSES: Mapping[str, tuple[Allowed, ...]] = {
     "settings of a connection": _confirmed("REPLACES settings and credentials", "update_connection"),
     "place of a destination": _confirmed("REDIRECTS output", "update_connection"),
     "place of a source": _confirmed("CHANGES HOW ROWS ARE WRITTEN", "update_connection"),
-    "secret": _confirmed("SENDS the stored credentials", "test_connection"),
+    # Whoever moves a connection gives its secrets anew, and agrees to that.
+    "secret": (
+        *_confirmed("SENDS the stored credentials", "test_connection"),
+        *_confirmed("REPLACES settings and credentials", "update_connection"),
+    ),
     "schedule": _confirmed("DELETES a schedule", "delete_bulk_sync_schedule", "update_bulk_sync"),
     # When a schedule fires is no loss as long as it loads as it did; it has to be told.
     "time of a schedule": _told("update_bulk_sync_schedule", "update_bulk_sync"),
@@ -329,7 +333,8 @@ def _of_schedules(before: Json, after: Json, on: tuple[Json, ...]) -> Iterable[L
     name, old, new = before["name"], before["schedules"], after["schedules"]
     switched_on = bool(after["active"]) and not before["active"]
     for one in old.keys() - new.keys():
-        yield Loss("schedule", f"schedule {old[one]['settings']} of {name}", on)
+        by = tuple({**target, "schedule_id": which} for target in on for which in (one, None))
+        yield Loss("schedule", f"schedule {old[one]['settings']} of {name}", by)
     for one, now in new.items():
         changed = one not in old or old[one]["settings"] != now["settings"]
         told = f"schedule {now['settings']} of {name}"
@@ -434,7 +439,8 @@ class Run:
     test: bool
     files: tuple[str, str]
     """Source and destination."""
-    epoch: int
+    epochs: dict[str, int]
+    """By table, how often its configuration had changed."""
     act: Act | None
     lines: tuple[Json, ...]
     outside: bool
@@ -459,20 +465,17 @@ def _way(sync: Json, source: Table | None) -> str:
 _CONFIGURED = ("mode", "source_connection_id", "destination_connection_id")
 
 
-def _configuration(sync: Json, connections: Mapping[str, Json]) -> str:
-    """Everything that says what a run does to rows. Columns that joined by policy are not a change by anybody."""
+def _configuration(sync: Json, connections: Mapping[str, Json], table: str) -> str:
+    """What says what a run does to the rows of one table.
+
+    Tables and columns that the source newly has join, or stay out, by policy: no change that anybody made.
+    """
     settings = {key: value for key, value in sync["settings"].items() if key not in _HARMLESS}
-    schemas = {}
-    for table, one in sync["schemas"].items():
-        fields = [each for each in one["settings"]["fields"] if each != _plain(each["id"])]
-        schemas[table] = {**one["settings"], "fields": fields, "enabled": one["enabled"]}
+    one = sync["schemas"].get(table, {"enabled": 0, "settings": {"fields": []}})
+    told = [each for each in one["settings"]["fields"] if each["obfuscated"] or each["user_output_name"]]
     ends = [connections.get(sync[key], {}).get("configuration") for key in _CONFIGURED[1:]]
     own = {key: sync[key] for key in _CONFIGURED}
-    return json.dumps([own, settings, schemas, ends], sort_keys=True)
-
-
-def _plain(column: str) -> Json:
-    return {"id": column, "enabled": True, "obfuscated": False, "user_output_name": None}
+    return json.dumps([own, settings, one["enabled"], {**one["settings"], "fields": told}, ends], sort_keys=True)
 
 
 class Oracle:
@@ -483,12 +486,12 @@ class Oracle:
         self.answered: Counter[str] = Counter()
         """How many losses of each kind somebody answered for."""
         self._runs: dict[str, Run] = {}
-        self._epochs: dict[str, int] = {}
+        self._epochs: dict[tuple[str, str], int] = {}
         self._follow(world, None, (), outside=True)
         for run, one in self._runs.items():
             # Of what was there at first only the times tell whether it ran as the sync is set now.
             if self._execution(run)["created_at"] < one.sync["updated_at"]:
-                one.epoch = -1
+                one.epochs = {}
 
     def accept(self, world: World) -> None:
         """Takes what somebody did past the tools as it is."""
@@ -515,10 +518,11 @@ class Oracle:
     def _follow(self, world: World, act: Act | None, lines: tuple[Json, ...], *, outside: bool) -> None:
         for sync_id, sync in world.syncs.items():
             was = self.world.syncs.get(sync_id)
-            changed = was is None or (
-                _configuration(was, self.world.connections) != _configuration(sync, world.connections)
-            )
-            self._epochs[sync_id] = self._epochs.get(sync_id, 0) + changed
+            for table in sync["schemas"]:
+                changed = was is None or (
+                    _configuration(was, self.world.connections, table) != _configuration(sync, world.connections, table)
+                )
+                self._epochs[sync_id, table] = self._epochs.get((sync_id, table), 0) + changed
             files = tuple(
                 world.connections.get(sync[key], {"configuration": {}})["configuration"].get("path", "")
                 for key in _CONFIGURED[1:]
@@ -531,7 +535,7 @@ class Oracle:
                         resync_mode=one["resync_mode"],
                         test=bool(one["is_test"]),
                         files=(files[0], files[1]),
-                        epoch=self._epochs[sync_id],
+                        epochs={table: self._epochs[sync_id, table] for table in sync["schemas"]},
                         act=act,
                         lines=lines,
                         outside=outside,
@@ -549,7 +553,9 @@ class Oracle:
         if new is not None and not columns and not rows:
             return []
         writers = [(run, table) for run, table in self._ended(before) if self._output(run, table) == place]
-        what = f"table {place[1]}" if new is None else f"columns {sorted(columns)} and {rows.total()} rows of {place[1]}"
+        what = (
+            f"table {place[1]}" if new is None else f"columns {sorted(columns)} and {rows.total()} rows of {place[1]}"
+        )
         if not writers:
             return [f"{what}: lost without any run"]
         problems: list[str] = []
@@ -605,17 +611,14 @@ class Oracle:
                 return f"{absent or 'keyless'} rows are not at the source: a merge keeps them, marked"
             words |= {"REMOVES rows"} if absent else set()
             words |= {"Reads everything again and overwrites"} if one.resync_mode == "refetch" else set()
-        if not words:
-            # An ordinary merge writes over rows by key: that is what a sync is for.
-            return _unagreed("an ordinary run", one.act, one.lines, ()) if one.act else "nobody started the run"
-        if one.resync_mode is None and self._repeats(one, table, ordinary):
-            return _unagreed("a repeated run", one.act, one.lines, ()) if one.act else "nobody started the run"
         if one.act is None or one.act.operation != "start_bulk_sync_execution":
-            return "nobody started the run by a tool"
-        if one.act.arguments.get("sync_id") != one.sync["id"]:
-            return "the call was about another sync"
-        if one.act.arguments.get("resync_mode") != one.resync_mode:
-            return "the call was about another mode"
+            return "nobody started the run"
+        asked = (one.act.arguments.get("sync_id"), one.act.arguments.get("resync_mode"))
+        if asked != (one.sync["id"], one.resync_mode):
+            return "the call was about another sync or another mode"
+        if not words or (one.resync_mode is None and self._repeats(one, table, ordinary)):
+            # A merge writes over rows by key, and a run that repeats one does what that did: what a sync is for.
+            return _unagreed("an ordinary run", one.act, one.lines, ())
         names = f"“{self._execution(run)['tables'][table]['output_name']}”"
         lines = (one.act.agreed or "").splitlines()
         named = [word for word in words if not any(word in line and names in line for line in lines)]
@@ -627,7 +630,7 @@ class Oracle:
         return any(
             earlier.order < run.order
             and earlier.sync["id"] == run.sync["id"]
-            and earlier.epoch == run.epoch
+            and earlier.epochs.get(table, -1) == run.epochs.get(table)
             and not earlier.test
             and earlier.ways.get(table) == way
             and self._execution(name)["tables"].get(table, {}).get("status") == "completed"

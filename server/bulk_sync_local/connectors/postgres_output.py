@@ -1,0 +1,276 @@
+"""A PostgreSQL database as destination: staged in DuckDB, handed over and applied in one transaction.
+
+The stage in the database is made, filled and used up inside that transaction: whatever ends a run, the server
+clears it away. Rows are emptied by DELETE, never by TRUNCATE, which readers in an older snapshot would see as an
+empty table.
+"""
+
+# Names and values in statements are quoted by engine/sql.py.
+# ruff: noqa: S608
+
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bulk_sync_local.connectors.base import ConnectorError
+from bulk_sync_local.connectors.confined import connect as duckdb_connect
+from bulk_sync_local.connectors.confined import stream
+from bulk_sync_local.connectors.postgres_catalog import Catalog
+from bulk_sync_local.connectors.postgres_session import READ_ONLY, READ_WRITE, Place, connect, identity, said, worded
+from bulk_sync_local.connectors.postgres_types import handed_over, mend, output_type, stage_declaration
+from bulk_sync_local.engine import libraries
+from bulk_sync_local.engine.apply import statements
+from bulk_sync_local.engine.names import STATE_TABLE
+from bulk_sync_local.engine.ports import Load, SavedState, TableFailed
+from bulk_sync_local.engine.sql import first_row, name, names
+from bulk_sync_local.engine.state import decode, find_statement, save_statements
+
+_INDEXABLE_BYTES = 2500  # PostgreSQL takes about 2,700
+# Syncs that make the same schema or state table at the same moment would fail each other. Any fixed number will do.
+_MAKING = 7_202_551_901
+
+
+class PostgresOutput:
+    """Outputs in one schema. `kept` are tables of it that the run reads and therefore never writes.
+
+    Raises `ConnectorError` when no tables can be made there.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        schema: str,
+        sync_id: str,
+        *,
+        read_only: bool = False,
+        spill: Path | None = None,
+    ) -> None:
+        self._place = place
+        self._schema = schema
+        self._sync_id = sync_id
+        self._settings = READ_ONLY if read_only else READ_WRITE
+        self._spill = spill
+        self.kept = frozenset[str]()
+        self._open: Any = connect(place, self._settings)
+        try:
+            self._check_schema()
+        except BaseException:
+            self._open.close()
+            raise
+        if spill is not None and spill.exists():
+            shutil.rmtree(spill)
+        self.scratch = duckdb_connect(None, spill=spill)
+
+    def close(self) -> None:
+        self.scratch.close()
+        self.rollback()
+        if self._open is not None:
+            self._open.close()
+        if self._spill is not None and self._spill.exists():
+            shutil.rmtree(self._spill)
+
+    def identity(self) -> tuple[Any, ...]:
+        with worded(self._place, "Looking at the destination"):
+            return identity(self._connection)
+
+    def _check_schema(self) -> None:
+        with worded(self._place, "Looking at the destination"):
+            allowed = self._catalog.may_make_tables()
+        if not allowed:
+            raise ConnectorError(
+                f"The role {self._place.username} may not make tables in the schema {self._schema}. "
+                "Grant it USAGE and CREATE there, or choose another schema or role."
+            )
+
+    def existing(self, output: str) -> Mapping[str, str] | None:
+        if output in self.kept:
+            raise TableFailed(
+                f"{output} is a table of the same database that this sync reads. Choose another schema or output name."
+            )
+        with worded(self._place, "Looking at the destination", TableFailed):
+            return self._catalog.columns(output)
+
+    def state(self, schema_id: str, output: str) -> SavedState | None:
+        if self.existing(STATE_TABLE) is None:
+            return None
+        with worded(self._place, "Looking at the destination", TableFailed):
+            found = self._catalog.rows(find_statement(self.reference(STATE_TABLE), self._sync_id, schema_id))
+        state = decode(found[0][0]) if found else None
+        return state if state is not None and state.output == output else None
+
+    def type_name(self, carried: str) -> str:
+        return output_type(carried)
+
+    def stage_type(self, carried: str) -> str:
+        return carried
+
+    def reference(self, table: str) -> str:
+        return f"{name(self._schema)}.{name(table)}"
+
+    def stage_reference(self, stage: str) -> str:
+        return name(stage)
+
+    def begin(self) -> None:
+        """The stage is outside the database: nothing begins there before `apply`."""
+        self.rollback()
+
+    def rollback(self) -> None:
+        if self._open is None:
+            return
+        try:
+            self._open.rollback()
+        except libraries.adbc_postgresql().Error:
+            # The connection is gone, and what it had begun with it. The next table gets a new one.
+            lost, self._open = self._open, None
+            lost.close()
+
+    def apply(self, load: Load) -> None:
+        with worded(self._place, "Loading into the destination", TableFailed):
+            self._make_schema()
+            if load.strategy.write == "recreate":
+                self._check_dependents(load.output)
+            becomes_output = load.strategy.write in ("create", "recreate")
+            self._make_stage(load, logged=becomes_output)
+            self._hand_over(load)
+            self._complete_stage(load, becomes_output=becomes_output)
+            stage = self.reference(load.stage)
+            as_output = replace(load, stage_is_output=True)
+            for statement in statements(as_output, output=self.reference(load.output), stage=stage):
+                load.check_cancel()
+                self._run(statement)
+            if not becomes_output:
+                self._run(f"DROP TABLE {stage}")
+            self._save_state(load)
+            load.check_cancel()
+        self._commit()
+        self.scratch.execute(f"DROP TABLE {self.stage_reference(load.stage)}")
+
+    def _make_schema(self) -> None:
+        if not self._catalog.has_schema():
+            self._run(f"SELECT pg_advisory_xact_lock({_MAKING})")
+            self._run(f"CREATE SCHEMA IF NOT EXISTS {name(self._schema)}")
+
+    def _check_dependents(self, output: str) -> None:
+        found = self._catalog.dependents(output)
+        if found:
+            raise TableFailed(
+                f"{output} cannot be dropped: {', '.join(found)} depend(s) on it. Drop that first and make it anew "
+                "afterwards, or keep the table: a resync empties it instead of dropping it."
+            )
+
+    def _make_stage(self, load: Load, *, logged: bool) -> None:
+        stage = self.reference(load.stage)
+        definitions = ", ".join(f"{name(one.name)} {stage_declaration(one.type)}" for one in load.columns)
+        self._run(f"DROP TABLE IF EXISTS {stage}")
+        self._run(f"CREATE {'' if logged else 'UNLOGGED '}TABLE {stage} ({definitions})")
+
+    def _hand_over(self, load: Load) -> None:
+        staged = self.stage_reference(load.stage)
+        kinds = [row[1] for row in self.scratch.execute(f"DESCRIBE {staged}").fetchall()]
+        values = dict(zip((one.name for one in load.columns), kinds[: len(load.columns)], strict=True))
+        mended = self._mended(load, staged, values)
+        columns = ", ".join(
+            f"{handed_over(kind, mended.get(column, name(column)))} AS {name(column)}"
+            for column, kind in values.items()
+        )
+        schema, batches = stream(self.scratch, f"SELECT {columns} FROM {staged}")
+        stopped: list[BaseException] = []
+
+        def watched() -> Iterator[Any]:
+            try:
+                for batch in batches:
+                    load.check_cancel()
+                    yield batch
+            except BaseException as failure:
+                # The driver would raise an error of its own in its place.
+                stopped.append(failure)
+                raise
+
+        reader = libraries.pyarrow().RecordBatchReader.from_batches(schema, watched())
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.adbc_ingest(load.stage, reader, mode="append", db_schema_name=self._schema)
+        except libraries.adbc_postgresql().Error:
+            if stopped:
+                raise stopped[0] from None
+            raise
+
+    def _mended(self, load: Load, staged: str, kinds: Mapping[str, str]) -> dict[str, str]:
+        """The expressions of the columns that hold what PostgreSQL cannot; each is told in the load's notes."""
+        possible = {column: one for column, kind in kinds.items() if (one := mend(kind, name(column))) is not None}
+        if not possible:
+            return {}
+        tests = ", ".join(f"count(*) FILTER ({one.test})" for one in possible.values())
+        counts = first_row(self.scratch, f"SELECT {tests} FROM {staged}")
+        needed = {column: count for column, count in zip(possible, counts, strict=True) if count}
+        for column, count in needed.items():
+            words = possible[column].words
+            if column in load.key:
+                raise TableFailed(
+                    f"{count} value(s) of the key column {column} cannot be kept in PostgreSQL as they are "
+                    f"(each {words}). Mend them at the source."
+                )
+            load.notes.append((count, f"{count} value(s) of the column {column} {words}."))
+        return {column: possible[column].value for column in needed}
+
+    def _complete_stage(self, load: Load, *, becomes_output: bool) -> None:
+        stage = self.reference(load.stage)
+        late = [one for one in load.columns if stage_declaration(one.type) != one.type]
+        if late:
+            casts = ", ".join(
+                f"ALTER COLUMN {name(one.name)} TYPE {one.type} USING CAST({name(one.name)} AS {one.type})"
+                for one in late
+            )
+            self._run(f"ALTER TABLE {stage} {casts}")
+        if becomes_output and load.key:
+            self._index(load, stage)
+        if load.strategy.write == "merge":
+            self._run(f"ANALYZE {stage}")
+            if not self._catalog.has_index(load.output, load.key):
+                self._index(load, self.reference(load.output))
+
+    def _index(self, load: Load, table: str) -> None:
+        """What merging finds rows by. Not unique, since the sync may be switched to append."""
+        if self._longest_key(load) > _INDEXABLE_BYTES:
+            return  # merging is slower without, and no less right
+        # A random name: those of a table's indexes stay when the table is renamed by hand.
+        index = f"_bulk_sync_key_{secrets.token_hex(6)}"
+        self._run(f"CREATE INDEX {name(index)} ON {table} ({names(load.key)})")
+
+    def _longest_key(self, load: Load) -> int:
+        """No key in the stage has more bytes than this."""
+        lengths = " + ".join(f"coalesce(max(strlen(CAST({name(key)} AS VARCHAR))), 0)" for key in load.key)
+        return int(first_row(self.scratch, f"SELECT {lengths} FROM {self.stage_reference(load.stage)}")[0])
+
+    def _save_state(self, load: Load) -> None:
+        self._run(f"SELECT pg_advisory_xact_lock({_MAKING})")
+        for statement in save_statements(
+            self.reference(STATE_TABLE), self._sync_id, load.schema_id, load.state, load.now
+        ):
+            self._run(statement)
+
+    def _commit(self) -> None:
+        try:
+            self._connection.commit()
+        except libraries.adbc_postgresql().Error as failure:
+            raise TableFailed(
+                f"The connection broke while the load was committed ({said(failure, self._place)}). The table is "
+                "either as it was before or as it is after the load, nothing between: look at it, or run it again."
+            ) from None
+
+    @property
+    def _connection(self) -> Any:
+        if self._open is None:
+            self._open = connect(self._place, self._settings)
+        return self._open
+
+    @property
+    def _catalog(self) -> Catalog:
+        return Catalog(self._connection, self._schema)
+
+    def _run(self, statement: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
