@@ -151,7 +151,7 @@ def test_a_duckdb_file_open_elsewhere_is_named_as_such(workspace: Workspace, mon
 
 
 def test_an_unknown_type_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ConnectorError, match="csv, duckdb, parquet, sqlite"):
+    with pytest.raises(ConnectorError, match="csv, duckdb, parquet, postgresql, sqlite"):
         connector("oracle")
 
 
@@ -160,9 +160,9 @@ def test_listing_the_types_imports_no_data_library() -> None:
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from bulk_sync_local.connectors.registry import infos\n"
         "import bulk_sync_local.engine.runner\n"
-        "assert [one.type_id for one in infos()] == ['csv', 'duckdb', 'parquet', 'sqlite']\n"
-        "loaded = {'duckdb', '_duckdb', 'pyarrow', 'adbc_driver_sqlite', 'adbc_driver_manager'} & set(sys.modules)\n"
-        "assert not loaded, loaded\n"
+        "assert [one.type_id for one in infos()] == ['csv', 'duckdb', 'parquet', 'postgresql', 'sqlite']\n"
+        "libraries = {'duckdb', '_duckdb', 'pyarrow', 'adbc_driver_sqlite', 'adbc_driver_postgresql', 'adbc_driver_manager'}\n"
+        "assert not libraries & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(SERVER)], check=True)
 
@@ -170,4 +170,4 @@ def test_listing_the_types_imports_no_data_library() -> None:
 def test_every_configuration_schema_refuses_unknown_settings() -> None:
     for info in infos():
         assert info.configuration_schema["additionalProperties"] is False
-        assert "path" in info.configuration_schema["required"]
+        assert {"path", "host"} & set(info.configuration_schema["required"])
