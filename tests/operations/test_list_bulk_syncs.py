@@ -132,4 +132,4 @@ async def test_wrong_arguments_are_named_and_reach_nothing(
 async def test_a_cursor_of_something_else_is_refused_by_the_backend(workshop: Workshop) -> None:
     async with workshop.tools() as tools:
         answer = await tools.list_bulk_syncs(cursor="nonsense")
-    assert answer.code == "bad_request"
+    assert answer.code == "invalid_arguments"

@@ -19,6 +19,7 @@ async def test_it_tells_types_and_their_roles(all_on: Workshop, era: str) -> Non
         "csv": "source",
         "duckdb": "source, destination",
         "parquet": "source, destination",
+        "postgresql": "source, destination",
         "sqlite": "source, destination",
     }
     assert [row["id"] for row in named["types"]] == ["sqlite"]

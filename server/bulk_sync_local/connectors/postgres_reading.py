@@ -9,7 +9,8 @@ nobody's way.
 # ruff: noqa: S608
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import Any
 
 from bulk_sync_local.connectors import postgres_types
@@ -141,15 +142,15 @@ class PostgresTables:
                     cursor.execute(query)
                     reader = cursor.fetch_record_batch()
                 yield reader.schema
-                while True:
-                    try:
+                with closing(_ahead(reader, cursor)) as batches:
+                    while True:
                         with self._step(table, careful=careful):
-                            batch = reader.read_next_batch()
-                    except StopIteration:
-                        return
-                    self._check(batch, watched)
-                    if batch.num_rows:
-                        yield batch
+                            batch = next(batches, None)
+                        if batch is None:
+                            return
+                        self._check(batch, watched)
+                        if batch.num_rows:
+                            yield batch
         finally:
             connection.close()
 
@@ -177,3 +178,23 @@ class PostgresTables:
             earliest = postgres_types.FIRST_MICROSECOND if kind.watched == "microseconds" else postgres_types.FIRST_DAY
             if first < earliest or last > postgres_types.LAST_MICROSECOND:
                 raise NeedsCare
+
+
+def _ahead(reader: Any, cursor: Any) -> Generator[Any]:
+    """The batches of `reader`, the next of which is fetched while the present one is worked on."""
+
+    def fetch() -> Any:
+        try:
+            return reader.read_next_batch()
+        except StopIteration:
+            return None
+
+    with ThreadPoolExecutor(1) as fetching:
+        coming = fetching.submit(fetch)
+        try:
+            while (batch := coming.result()) is not None:
+                coming = fetching.submit(fetch)
+                yield batch
+        finally:
+            if not coming.done():
+                cursor.adbc_cancel()  # leaving the pool waits for what it is at
