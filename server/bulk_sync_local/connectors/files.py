@@ -53,7 +53,7 @@ class FileTables:
         self._connection.close()
 
     def relation(self, connection: Any, files: Sequence[Path]) -> str:
-        raise NotImplementedError
+        raise NotImplementedError  # csv.py and parquet.py say how their files are read
 
     def names(self) -> list[str]:
         return sorted(self._tables)

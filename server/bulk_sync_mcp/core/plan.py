@@ -64,7 +64,7 @@ class Effect:
 
     def line(self) -> str:
         """The effect in one sentence for a person, backend text quoted."""
-        raise NotImplementedError  # every kind says it; test_effects.py walks all kinds
+        raise NotImplementedError  # every kind says it; tests/guard/test_policy.py walks them all
 
 
 def kinds() -> tuple[type[Effect], ...]:
