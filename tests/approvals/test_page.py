@@ -1,11 +1,13 @@
 """The approval page over HTTP: what it shows, what it lets in, and when its port closes."""
 
+import contextlib
 import re
 
 import anyio
+import anyio.abc
 import pytest
 
-from approvals.kit import SECRET, Desk, Visitor, port_closes
+from approvals.kit import PATIENCE, SECRET, Desk, Visitor, port_closes
 from bulk_sync_mcp.guard.approval import ticket_of
 
 pytestmark = pytest.mark.anyio
@@ -281,3 +283,21 @@ async def test_stopping_the_server_closes_the_port_whatever_waits(desk: Desk) ->
     await desk.pages.aclose()
     with pytest.raises(OSError):  # noqa: PT011 - whichever way the system says so
         await anyio.connect_tcp("127.0.0.1", port)
+
+
+async def test_no_connection_outlives_the_page_however_late_it_comes(desk: Desk) -> None:
+    """As browsers do, which open spare connections at any moment."""
+    await desk.ask()
+    port = desk.pages.port
+    assert port is not None
+    streams: list[anyio.abc.SocketStream] = []
+    async with anyio.create_task_group() as group:
+        group.start_soon(desk.pages.aclose)
+        with contextlib.suppress(OSError):
+            while True:
+                streams.append(await anyio.connect_tcp("127.0.0.1", port))
+    assert streams
+    for stream in streams:
+        with anyio.fail_after(PATIENCE), pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+            await stream.receive()
+        await stream.aclose()

@@ -137,6 +137,14 @@ class _Serving:
             def capture_signals(self) -> Generator[None]:
                 yield
 
+            async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().shutdown(sockets)
+                # uvicorn says goodbye once, so a connection taken in after that (browsers open spare ones) is left over.
+                for connection in list(self.server_state.connections):
+                    connection.transport.abort()
+                while self.server_state.connections:
+                    await asyncio.sleep(0)
+
         config = uvicorn.Config(
             application(self._site),
             http="h11",
