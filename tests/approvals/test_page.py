@@ -286,16 +286,22 @@ async def test_stopping_the_server_closes_the_port_whatever_waits(desk: Desk) ->
 
 
 async def test_no_connection_outlives_the_page_however_late_it_comes(desk: Desk) -> None:
-    """As browsers do, which open spare connections at any moment."""
-    await desk.ask()
-    port = desk.pages.port
-    assert port is not None
+    """Browsers open spare connections at any moment, the one in which the port closes too."""
     streams: list[anyio.abc.SocketStream] = []
-    async with anyio.create_task_group() as group:
-        group.start_soon(desk.pages.aclose)
+
+    async def connect_all_the_time(port: int) -> None:
         with contextlib.suppress(OSError):
             while True:
                 streams.append(await anyio.connect_tcp("127.0.0.1", port))
+
+    for _ in range(4):
+        await (await desk.ask()).read()
+        port = desk.pages.port
+        assert port is not None
+        async with anyio.create_task_group() as group:
+            for _ in range(10):
+                group.start_soon(connect_all_the_time, port)
+            await desk.pages.aclose()
     assert streams
     for stream in streams:
         with anyio.fail_after(PATIENCE), pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
