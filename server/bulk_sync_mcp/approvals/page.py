@@ -142,7 +142,7 @@ class _Serving:
                 # uvicorn says goodbye once, so a connection taken in after that (browsers open spare ones) is left over.
                 for connection in list(self.server_state.connections):
                     connection.transport.abort()
-                while self.server_state.connections:
+                while self.server_state.connections:  # noqa: ASYNC110 - uvicorn tells nobody when one is gone
                     await asyncio.sleep(0)
 
         config = uvicorn.Config(
