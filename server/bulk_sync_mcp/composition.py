@@ -145,7 +145,8 @@ class Application:
     @property
     def instructions(self) -> str:
         """The server's instructions."""
-        return instructions(self.backend.origin, self.local, self.registry, self.missing)
+        unasked = len({one.sync_id for one in self.gate.policy.loosened})
+        return instructions(self.backend.origin, self.local, self.registry, self.missing, unasked)
 
 
 def title_of(backend: Backend) -> str:
@@ -157,7 +158,11 @@ def policy_of(settings: Settings, registry: Registry) -> Policy:
     """The policy in force. Raises `SettingsError` for a wrong file."""
     path = settings.policy_path
     try:
-        read = read_policy(path, [one.name for one in registry], unattended=settings.unattended) if path else Policy()
+        read = (
+            read_policy(path, [one.name for one in registry], unattended=settings.unattended)
+            if path
+            else Policy(unattended=settings.unattended)
+        )
     except PolicyError as error:
         raise SettingsError(str(error)) from None
     return replace(read, access="read-only") if settings.access == "read-only" else read
@@ -233,7 +238,7 @@ def compose(
             settings.guard_dir,
             backend.origin,
             now,
-            unattended=policy.unattended and bool(policy.allowances),
+            unattended=bool(policy.loosened),
             secrets=secrets_of(settings),
         ),
         revisions.keep,

@@ -11,21 +11,24 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
 
 from bulk_sync_mcp.composition import VERSION, Application, stdio_principal
 from bulk_sync_mcp.guiding import Guiding
+from bulk_sync_mcp.incoming import LARGEST, refused
 from bulk_sync_mcp.server import Identity, Principals, build_server
 from bulk_sync_mcp.settings import SettingsError
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
 
@@ -46,17 +49,35 @@ def mcp_server(application: Application, principal: str) -> Server[Any]:
 class _Lines:
     """Standard input line by line, read in a thread that is left behind when serving ends.
 
-    The SDK's own reader waits for its thread, so that a signal would not end the server until input does.
+    The SDK's own reader waits for its thread, so that a signal would not end the server until input does. Lines that
+    are refused (incoming.py) are answered through `output` and go no further.
     """
+
+    def __init__(self) -> None:
+        self._output: Callable[[SessionMessage], Awaitable[None]] | None = None
+        self._ready = anyio.Event()
+
+    def answer_through(self, output: Callable[[SessionMessage], Awaitable[None]]) -> None:
+        """Where refusals go; reading stops at the first one until this is called."""
+        self._output = output
+        self._ready.set()
 
     def __aiter__(self) -> "_Lines":
         return self
 
     async def __anext__(self) -> str:
-        line = await anyio.to_thread.run_sync(sys.stdin.buffer.readline, abandon_on_cancel=True)
-        if not line:
-            raise StopAsyncIteration
-        return line.decode("utf-8", errors="replace")
+        while True:
+            line = await anyio.to_thread.run_sync(sys.stdin.buffer.readline, abandon_on_cancel=True)
+            if not line:
+                raise StopAsyncIteration
+            if not line.strip():
+                continue
+            refusal = refused(line)
+            if refusal is None:
+                return line.decode("utf-8")
+            await self._ready.wait()
+            if self._output is not None:
+                await self._output(SessionMessage(refusal.answer()))
 
 
 async def serve_stdio(application: Application) -> None:
@@ -73,7 +94,9 @@ async def _serve_until_told(server: Server[Any]) -> None:
     async with anyio.create_task_group() as group:
 
         async def serve() -> None:
-            async with stdio_server(stdin=_Lines()) as (read, write):  # pyright: ignore[reportArgumentType] - iterated only
+            lines = _Lines()
+            async with stdio_server(stdin=lines) as (read, write):  # pyright: ignore[reportArgumentType] - iterated only
+                lines.answer_through(write.send)
                 await server.run(read, write, server.create_initialization_options())
             group.cancel_scope.cancel()
 
@@ -129,6 +152,40 @@ class BearerOnly:
         return scheme.lower() == b"bearer" and hmac.compare_digest(token.strip(), self._token)
 
 
+class WellFormedOnly:
+    """Lets messages through that are not refused (incoming.py); the others are answered here."""
+
+    def __init__(self, app: "ASGIApp") -> None:
+        self._app = app
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] == "/health":
+            await self._app(scope, receive, send)
+            return
+        body = bytearray()
+        more = True
+        while more and len(body) <= LARGEST:
+            message = await receive()
+            if message["type"] != "http.request":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        refusal = refused(bytes(body))
+        if refusal is not None:
+            from starlette.responses import Response
+
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if len(body) > LARGEST else HTTPStatus.BAD_REQUEST
+            text = refusal.answer().model_dump_json(by_alias=True, exclude_unset=True)
+            await Response(text, status, media_type="application/json")(scope, receive, send)
+            return
+        given: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+        async def again() -> "Message":
+            return given.pop() if given else await receive()
+
+        await self._app(scope, again, send)
+
+
 def http_app(application: Application, token: str) -> "ASGIApp":
     """The ASGI application: MCP at `/mcp`, liveness at `/health`, everything else behind the token."""
     from starlette.requests import Request
@@ -140,7 +197,7 @@ def http_app(application: Application, token: str) -> "ASGIApp":
 
     server = mcp_server(application, "http")
     app = server.streamable_http_app(custom_starlette_routes=[Route("/health", health, methods=["GET"])])
-    return BearerOnly(app, token)
+    return BearerOnly(WellFormedOnly(app), token)
 
 
 def _ignore(_number: int, _frame: object) -> None:

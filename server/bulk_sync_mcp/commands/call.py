@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from bulk_sync_mcp.commands import settings_of
+from bulk_sync_mcp.core.strict_json import RepeatedKey, read_strictly
 
 logger = logging.getLogger(__name__)
 STATUSES = {"invalid_arguments": 2, "confirmation_required": 3, "outcome_unknown": 4}
@@ -53,26 +54,21 @@ def parse(pairs: Sequence[str], schema: dict[str, Any]) -> dict[str, Any]:
             parsed[key] = value
             continue
         try:
-            parsed[key] = json.loads(value)
-        except json.JSONDecodeError:
+            parsed[key] = read_strictly(value)
+        except RepeatedKey as error:
+            raise ValueError(f"`{key}`: {error}") from None
+        except (ValueError, RecursionError):
             raise ValueError(f'`{key}` must be JSON, such as true, 5 or ["orders"]; not {value}') from None
     return parsed
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object. Of a key given twice the last would win unnoticed."""
-    keys = [key for key, _ in pairs]
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if twice:
-        raise ValueError(f"`{twice[0]}` is given twice")
-    return dict(pairs)
 
 
 def parse_object(text: str) -> dict[str, Any]:
     """Arguments from one JSON object. Raises `ValueError`."""
     try:
-        value: object = json.loads(text, object_pairs_hook=_once)
-    except json.JSONDecodeError as error:
+        value: object = read_strictly(text)
+    except RepeatedKey:
+        raise
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"--arguments-json is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise ValueError("--arguments-json must hold a JSON object")  # noqa: TRY004 - told to a person as the rest

@@ -45,8 +45,11 @@ def run(flags: argparse.Namespace) -> int:
         f"policy       {settings.policy_path or 'built-in defaults'}; access {application.gate.policy.access}",
     ]
     if application.gate.policy.unattended:
-        allowed = application.gate.policy.allowances
-        lines.append(f"UNATTENDED   on: {len(allowed)} syncs may be changed without asking, as the policy file lists")
+        allowed = application.gate.policy.loosened
+        lines.append(
+            "UNATTENDED   on" + ("; without asking anybody:" if allowed else ", but the policy allows nothing by it")
+        )
+        lines += [f"             sync {one.sync_id}: {', '.join(one.effects)}" for one in allowed]
     if application.local:
         lines.append(f"workspace    {settings.workspace}")
         lines.append("credential   none set; set POLYTOMIC_API_KEY to work on Polytomic")

@@ -86,6 +86,11 @@ class Policy:
     unattended: bool = False
     operator_secret_hash: str | None = field(default=None, repr=False)
 
+    @property
+    def loosened(self) -> tuple[Allowance, ...]:
+        """What may happen unasked now: nothing unless the switch is on and the file allows something."""
+        return self.allowances if self.unattended else ()
+
 
 def names(listed: tuple[str, ...], effect: Effect) -> bool:
     """Whether a list names the effect: by kind, or by kind and rule."""
@@ -132,9 +137,9 @@ def _escapes(effect: Effect, match: Match, plan: Plan[Any]) -> bool:
 
 
 def _allowed(effect: Effect, plan: Plan[Any], policy: Policy) -> bool:
-    if not policy.unattended or not plan.subjects:
+    if not plan.subjects:
         return False
     return all(
-        any(one.sync_id == subject.sync_id and names(one.effects, effect) for one in policy.allowances)
+        any(one.sync_id == subject.sync_id and names(one.effects, effect) for one in policy.loosened)
         for subject in plan.subjects
     )
