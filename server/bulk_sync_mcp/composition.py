@@ -32,6 +32,7 @@ from bulk_sync_mcp.guard.rules import Policy
 from bulk_sync_mcp.instructions import instructions
 from bulk_sync_mcp.observe.audit import AuditLog
 from bulk_sync_mcp.observe.redact import secrets_of
+from bulk_sync_mcp.operations._advice import advised
 from bulk_sync_mcp.present.hints import EVERY_TOOL_ON, Hints
 from bulk_sync_mcp.revisions.store import RevisionStore
 from bulk_sync_mcp.settings import Settings, SettingsError
@@ -242,6 +243,7 @@ def compose(
             secrets=secrets_of(settings),
         ),
         revisions.keep,
+        advised,
     )
     hints = Hints(choice.off)
     return Application(settings, backend, choice.on, api, pipeline, gate, revisions, pages, hints, choice.missing)

@@ -1,5 +1,7 @@
 """get_bulk_sync_execution: one execution, its failures first."""
 
+from typing import Any
+
 import pytest
 
 from operations.kit import ABSENT, EXECUTION, HOSTILE, WRONG_IDS, proved, refuses, refuses_wrong_ids
@@ -22,22 +24,61 @@ async def test_it_tells_state_counts_and_tables(workshop: Workshop, era: str) ->
     assert workshop.rows("SELECT count(*) FROM customers") == [(3,)]
 
 
-async def test_failures_come_first_and_many_tables_are_cut_with_a_count(workshop: Workshop) -> None:
-    sync_id = await workshop.create_sync()
-    run = await workshop.run_once(sync_id)
-    tables = [{"schema": f"t{n:03}", "status": "completed", "record_count": n} for n in range(80)]
+def many(workshop: Workshop, count: int) -> list[dict[str, Any]]:
+    """Makes the execution one of many tables, of which a few have something to say."""
+    tables = [
+        {"schema": f"t{n:03}", "output_name": f"t{n:03}", "status": "completed", "record_count": n}
+        for n in range(count)
+    ]
     tables[70] |= {"status": "failed", "status_message": HOSTILE}
     tables[60] |= {"status": "completed", "warning_count": 2}
     tables[50] |= {"status": "newer than this server", "later": 1}
     workshop.api.rewrites["GET", EXECUTION] = lambda data: {**data, "status": "errors", "schemas": tables}
-    async with workshop.tools() as tools:
+    return tables
+
+
+async def test_of_four_hundred_tables_totals_and_failures_are_told_and_the_rest_folded(
+    workshop: Workshop, era: str
+) -> None:
+    sync_id = await workshop.create_sync()
+    run = await workshop.run_once(sync_id)
+    many(workshop, 400)
+    async with workshop.tools(era) as tools:
         answer = await tools.get_bulk_sync_execution(sync_id=sync_id, execution_id=run["id"])
+        status = await tools.get_bulk_sync_status(sync_id=sync_id)
     data = proved(workshop, TOOL, answer)
-    assert [table["schema_id"] for table in data["tables"][:3]] == ["t070", "t050", "t060"]
-    assert (len(data["tables"]), data["tables_left_out"]) == (50, 30)
+    assert [table["schema_id"] for table in data["tables"]] == ["t070", "t050", "t060"]
+    assert "output" not in data["tables"][0]
     assert len(data["tables"][0]["message"]) <= 300
     assert "\u202e" not in answer.text
     assert data["ended"] is True
+    assert data["records"] == run["record_count"]
+    assert data["tables_by_status"] == "1 failed, 1 newer than this server, 398 completed"
+    assert (data["tables_left_out"], data["tables_done"]) == (397, "399 of 400")
+    assert data["next"] == f"`{TOOL}` with offset 3 shows the 397 tables left out."
+    assert f"next: `{TOOL}` with offset 3" in answer.text
+    assert len(answer.text) < 1_500
+    assert status.data["last"]["tables"]
+
+
+async def test_every_table_of_many_can_be_had_page_by_page_and_by_name(workshop: Workshop) -> None:
+    sync_id = await workshop.create_sync()
+    run = await workshop.run_once(sync_id)
+    tables = many(workshop, 230)
+    arguments = {"sync_id": sync_id, "execution_id": run["id"]}
+    met: list[str] = []
+    async with workshop.tools() as client:
+        for offset in (0, 100, 200):
+            data = proved(workshop, TOOL, await client.get_bulk_sync_execution(**arguments, offset=offset))
+            met += [table["schema_id"] for table in data["tables"]]
+            assert data.get("tables_left_out", 0) == max(0, 130 - offset)
+            assert ("next" in data) == (offset < 200)
+        named = proved(workshop, TOOL, await client.get_bulk_sync_execution(**arguments, name="T07"))
+        behind = proved(workshop, TOOL, await client.get_bulk_sync_execution(**arguments, offset=500))
+    assert sorted(met) == [table["schema"] for table in tables]
+    assert met[:3] == ["t070", "t050", "t060"]
+    assert [table["schema_id"] for table in named["tables"]] == ["t070", *(f"t07{n}" for n in range(1, 10))]
+    assert (behind["tables"], "tables_left_out" in behind) == ([], False)
 
 
 async def test_ids_that_are_none_are_refused_and_absent_ones_not_found(workshop: Workshop) -> None:

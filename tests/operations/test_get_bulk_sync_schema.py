@@ -25,6 +25,7 @@ async def test_it_tells_which_columns_are_synced_obfuscated_and_filtered(all_on:
             {"id": "name", "enabled": True, "obfuscate": True},
             {"id": "city", "enabled": False},
         ],
+        "total": 3,
     }
     assert len(all_on.api.calls) == 1
 

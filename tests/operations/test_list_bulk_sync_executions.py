@@ -21,7 +21,9 @@ async def test_it_tells_kind_state_and_rows_newest_first(workshop: Workshop, era
         (first["id"], "ordinary", "completed"),
     ]
     assert data["executions"][1]["records"] == 3
-    assert oldest["executions"] == data["executions"][::-1]
+    assert [row["id"] for row in oldest["executions"]] == [first["id"], trial["id"]]
+    assert data["executions"][0]["started"].endswith(" ago)")
+    assert data["total"] == 2
 
 
 async def test_pages_meet_each_execution_once_in_one_request_each(held: Workshop) -> None:

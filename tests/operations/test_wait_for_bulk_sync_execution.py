@@ -1,14 +1,17 @@
 """wait_for_bulk_sync_execution: bounded, patient, and without influence on the run."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import anyio
 import pytest
 
+from bulk_sync_mcp.core.errors import ApiFailure
 from operations.kit import (
     ABSENT,
     EXECUTION,
+    HOSTILE,
     STATUS,
     WRONG_IDS,
     lost,
@@ -117,12 +120,76 @@ async def test_time_that_is_up_says_how_to_go_on_and_goes_on(workshop: Workshop)
         first = await tools.wait_for_bulk_sync_execution(sync_id=SYNC_ID, execution_id=RUN, timeout_seconds=30)
         data = proved(run, TOOL, first)
     assert (data["ended"], data["status"]) == (False, "running")
-    assert f"execution_id {RUN} to go on waiting" in data["next"]
+    assert f"call `{TOOL}` with sync_id {SYNC_ID} and execution_id {RUN}" in data["next"]
     assert sum(run.api.pauses) <= 30.001
     assert max(run.api.pauses) <= 10
     assert run.api.pauses[0] < 1
     assert len(run.api.calls) < 30
     assert run.api.mutations == []
+
+
+async def test_progress_tells_rows_a_second_and_failures_as_they_happen(workshop: Workshop, era: str) -> None:
+    broken = {"schema": "t1", "status": "failed", "record_count": 0, "status_message": f"no grant\n{HOSTILE}"}
+    run = going(
+        workshop,
+        at("running", ("running", 0), ("created", 0)),
+        at("running", ("running", 100_000), ("created", 0)),
+        at("running", ("running", 100_000), schemas=[{"schema": "t0", "status": "running", "record_count": 5}, broken]),
+        at("errors", completed_at="2026-05-12T04:16:02Z", schemas=[{"schema": "t0", "status": "completed"}, broken]),
+    )
+    async with run.tools(era) as tools:
+        await tools.wait_for_bulk_sync_execution(sync_id=SYNC_ID, execution_id=RUN)
+        told = [str(message) for _, _, message in tools.progress]
+    assert len(told) == 4
+    expected = (
+        r"running, 0 of 2 tables done, 100,000 rows, ([\d,]+) rows/s: t0 running 100,000 \(\1 rows/s\); t1 created 0"
+    )
+    found = re.fullmatch(expected, told[1])
+    assert found is not None, told[1]
+    # The fake clock moves by the pause between the two reads, and a little by itself.
+    assert 1_000 < int(found.group(1).replace(",", "")) <= 100_000 / run.api.pauses[0]
+    assert "1 table failed: t1 FAILED: no grant x" in told[2]
+    assert "t1 FAILED" not in told[3].split(": ", 1)[1].split(";")[0]
+    assert not set("\u202e\u0007\u200b\n`") & set("".join(told))
+
+
+async def test_a_run_that_moves_for_ten_minutes_costs_fewer_than_a_hundred_reads(workshop: Workshop) -> None:
+    run = going(workshop, *[at("running", ("running", n)) for n in range(2_000)])
+    async with run.tools() as tools:
+        await tools.wait_for_bulk_sync_execution(sync_id=SYNC_ID, execution_id=RUN, timeout_seconds=600)
+    assert 50 < len(run.api.calls) < 100
+    assert sum(run.api.pauses) == pytest.approx(600, abs=60)
+
+
+@pytest.mark.parametrize("state", [at("errors"), at("interrupted"), at("hibernating"), {"id": RUN}], ids=str)
+async def test_a_state_that_does_not_tell_is_over_once_the_sync_runs_nothing(
+    workshop: Workshop, state: dict[str, Any]
+) -> None:
+    status: dict[str, Any] = {"current_execution": None, "last_execution": state}
+    read = [at("running"), state]
+    run = scripted(workshop, {READ: lambda: read.pop(0) if len(read) > 1 else read[0], ("GET", STATUS): lambda: status})
+    async with run.tools() as tools:
+        data = proved(run, TOOL, await tools.wait_for_bulk_sync_execution(sync_id=SYNC_ID, execution_id=RUN))
+        assert data["ended"] is True
+        assert "next" not in data
+        assert len(run.api.calls) == 3
+        status["current_execution"] = {"id": ABSENT, "status": "running"}
+        data = proved(run, TOOL, await tools.wait_for_bulk_sync_execution(sync_id=SYNC_ID, execution_id=RUN))
+        assert data["ended"] is True
+        status["current_execution"] = state
+        data = proved(run, TOOL, await tools.wait_for_bulk_sync_execution(sync_id=SYNC_ID, execution_id=RUN))
+        assert data["ended"] is False
+
+
+async def test_a_backend_that_asks_for_fewer_requests_is_left_alone_that_long(workshop: Workshop) -> None:
+    wait = ApiFailure(
+        "rate_limited", "The backend answered HTTP 429.", status=429, details={"retry_after_seconds": 20.0}
+    )
+    run = going(workshop, at("running"), wait, at("completed"))
+    async with run.tools() as tools:
+        data = proved(run, TOOL, await tools.wait_for_bulk_sync_execution(sync_id=SYNC_ID, execution_id=RUN))
+    assert data["ended"] is True
+    assert run.api.pauses[1] == 20.0
 
 
 @pytest.mark.parametrize(
@@ -171,6 +238,7 @@ async def test_five_failed_reads_in_a_row_end_the_waiting(workshop: Workshop) ->
         answer = await tools.wait_for_bulk_sync_execution(sync_id=SYNC_ID, execution_id=RUN, timeout_seconds=600)
     assert answer.code == "backend_unreachable"
     assert "changed: none" in answer.text
+    assert f"call `{TOOL}` with sync_id {SYNC_ID} and execution_id {RUN}" in answer.text
     assert len(run.api.calls) == 6
 
 

@@ -38,7 +38,7 @@ _SAME_UNDER_THE_KEY = frozenset({400, 404, 422})
 is still in progress."""
 
 _MAX_USERS = 20
-_LOOK_FIRST = "Read the present state before anything else; do not simply repeat the call."
+LOOK_FIRST = "Read the present state before anything else; do not simply repeat the call."
 _LAPSES: Mapping[Lapse, str] = {
     "timeout": "did not answer in time",
     "dropped": "dropped the connection, or sent something that is not HTTP",
@@ -80,13 +80,13 @@ def refused(
         details["retry_after_seconds"] = wait
     if after_lapse and status not in _SAME_UNDER_THE_KEY:
         words += " That was the answer to a repeat: the first request was lost on the way and may have been done."
-        return ApiFailure("outcome_unknown", words, status=status, changed="unknown", next=_LOOK_FIRST, details=details)
+        return ApiFailure("outcome_unknown", words, status=status, changed="unknown", next=LOOK_FIRST, details=details)
     changed: Changed = "none"
     code = status_code(status)
     after: str | None = None
     if mutation and (status == 408 or not 400 <= status < 500):
         changed = "unknown"
-        after = _LOOK_FIRST
+        after = LOOK_FIRST
         words += " The change may have been made all the same."
     elif wait is not None:
         after = f"Call again in {_seconds(wait)}."
@@ -122,7 +122,7 @@ def unanswered(lapse: Lapse, *, mutation: bool, idempotency_key: str | None, att
         "outcome_unknown",
         f"The backend {_LAPSES[lapse]}{times}. The change may or may not have been made.",
         changed="unknown",
-        next=_LOOK_FIRST,
+        next=LOOK_FIRST,
         details=details,
     )
 
@@ -146,7 +146,7 @@ def unreadable(status: int, why: str, *, mutation: bool, cut: bool = False) -> A
         f"The backend accepted the request with HTTP {status}, but its answer {why}.",
         status=status,
         changed="unknown",
-        next=_LOOK_FIRST,
+        next=LOOK_FIRST,
         details={"status": status},
     )
 

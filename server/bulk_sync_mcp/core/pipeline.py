@@ -66,6 +66,21 @@ class Keep(Protocol):
     def __call__(self, call: "Recorded", images: Sequence[PreImage]) -> None: ...
 
 
+class Advise(Protocol):
+    """What adds the exact next call to a failure (operations/_advice.py)."""
+
+    async def __call__(
+        self, operation: AnyOperation, arguments: Mapping[str, Any], failure: Failure, context: Context
+    ) -> Failure: ...
+
+
+async def no_advice(
+    operation: AnyOperation, arguments: Mapping[str, Any], failure: Failure, context: Context
+) -> Failure:
+    """For pipelines whose failures are told as they are."""
+    return failure
+
+
 def keep_nothing(call: "Recorded", images: Sequence[PreImage]) -> None:
     """For pipelines that have nowhere to keep configurations."""
 
@@ -97,6 +112,7 @@ class Pipeline:
     admit: Admit
     audit: Audit
     keep: Keep = keep_nothing
+    advise: Advise = no_advice
 
     async def call(
         self,
@@ -109,11 +125,14 @@ class Pipeline:
 
         What `caller.ask` raises to get another round of the protocol passes through untouched.
         """
-        given = self.validated(operation, arguments)
         used = context or self.context
-        if operation.plan is None:
-            return Done(operation, await operation.run(used, given, None), None)
-        return await self._write(operation, given, used, caller)
+        try:
+            given = self.validated(operation, arguments)
+            if operation.plan is None:
+                return Done(operation, await operation.run(used, given, None), None)
+            return await self._write(operation, given, used, caller)
+        except Failure as failure:
+            raise await self.advise(operation, arguments, failure, used) from failure.__cause__
 
     def validated(self, operation: AnyOperation, arguments: Mapping[str, Any]) -> Input:
         """The arguments as the operation takes them. Raises `Failure` `invalid_arguments`."""

@@ -17,15 +17,16 @@ MAX_MESSAGE = 300
 _DROPPED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
-def clean(text: object, limit: int = MAX_NAME) -> str:
+def clean(text: object, limit: int = MAX_NAME, *, ticks: bool = False) -> str:
     """`text` on one line without control, format, bidirectional or unassigned characters, at most `limit` long.
 
-    Newlines and tabs become single spaces; what is cut off is marked by an ellipsis.
+    Newlines and tabs become single spaces; what is cut off is marked by an ellipsis. `ticks` keeps backticks, in text
+    that is our own.
     """
     spaced = "".join(" " if char.isspace() else char for char in str(text))
     kept = "".join(char for char in spaced if unicodedata.category(char) not in _DROPPED_CATEGORIES)
     # Backticks mark tools and arguments in our own words; text from outside must not look like those.
-    flat = " ".join(kept.replace("`", "'").split())
+    flat = " ".join((kept if ticks else kept.replace("`", "'")).split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 

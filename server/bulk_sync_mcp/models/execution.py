@@ -1,5 +1,7 @@
 """Executions: how the API tells them (api/README.md 2, 5, 6) and how tools do."""
 
+from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
@@ -12,7 +14,11 @@ from bulk_sync_mcp.models.base import ApiModel, moment
 TERMINAL = frozenset({"completed", "canceled", "failed"})
 """States documented as final. `errors` and `interrupted` are unstated and final once `completed_at` is set."""
 UNCERTAIN = frozenset({"errors", "interrupted"})
+UNDER_WAY = frozenset({"created", "scheduled", "running", "exporting", "processing", "canceling"})
+"""States in which there is more to come (api/README.md 6)."""
+FAILED = frozenset({"failed", "errors", "interrupted"})
 MOST_TABLES = 50
+PAGE_OF_TABLES = 100
 
 
 class SchemaExecution(ApiModel):
@@ -97,7 +103,7 @@ class TableRun(Result):
     def of(cls, table: SchemaExecution) -> Self:
         return cls(
             schema_id=clean(table.id or ""),
-            output=clean(table.output_name) if table.output_name else None,
+            output=clean(table.output_name) if table.output_name not in (None, "", table.id) else None,
             status=clean(table.status) if table.status else None,
             records=table.record_count,
             errors=table.error_count or None,
@@ -120,8 +126,8 @@ class ExecutionRow(Result):
     took: str | None = None
 
     @classmethod
-    def of(cls, run: Execution) -> Self:
-        return cls(**_common(run), started=_time(run.started_at or run.created_at), took=_took(run))
+    def of(cls, run: Execution, now: datetime) -> Self:
+        return cls(**_common(run), started=_time(run.started_at or run.created_at, now), took=_took(run))
 
 
 class ExecutionDetails(Result):
@@ -141,14 +147,23 @@ class ExecutionDetails(Result):
     finished: str | None = None
     took: str | None = None
     tables_done: str | None = None
+    tables_by_status: str | None = None
+    """Where there is more than one status, or not every table is shown."""
     tables: list[TableRun] = Field(default_factory=list[TableRun])
+    """Failures first. Of more than 50 tables those without trouble are folded."""
     tables_left_out: int | None = None
-    """Tables beyond the first 50; all of them have nothing worse to say than those shown."""
+    next: str | None = None
 
     @classmethod
-    def of(cls, run: Execution, now: datetime) -> Self:
+    def of(cls, run: Execution, now: datetime, which: "Which | None" = None) -> Self:
+        """What is told of `run`: in brief, or the tables of `which`."""
         tables = sorted(run.schemas or [], key=_worst_first)
+        wanted = [one for one in tables if which is None or which.fits(one)]
+        start = which.offset if which else 0
+        shown = wanted[start : start + PAGE_OF_TABLES] if which else _in_brief(wanted)
+        left = len(wanted) - start - len(shown)
         done = sum(1 for table in tables if table.status in TERMINAL)
+        states = Counter(clean(table.status or "state unknown") for table in tables)
         return cls(
             **_common(run),
             ended=run.ended,
@@ -159,18 +174,44 @@ class ExecutionDetails(Result):
             finished=_time(run.completed_at, now),
             took=_took(run),
             tables_done=f"{done} of {len(tables)}" if tables else None,
-            tables=[TableRun.of(table) for table in tables[:MOST_TABLES]],
-            tables_left_out=len(tables) - MOST_TABLES if len(tables) > MOST_TABLES else None,
+            tables_by_status=", ".join(f"{count} {name}" for name, count in states.items())
+            if len(states) > 1 or len(shown) < len(tables)
+            else None,
+            tables=[TableRun.of(table) for table in shown],
+            tables_left_out=left if left > 0 else None,
+            next=f"`get_bulk_sync_execution` with offset {start + len(shown)} shows the {plural(left, 'table')} left out."
+            if left > 0
+            else None,
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Which:
+    """A page of the tables of an execution, failures first: those whose ids contain `name`, from `offset` on."""
+
+    offset: int = 0
+    name: str = ""
+
+    def fits(self, table: SchemaExecution) -> bool:
+        return self.name.casefold() in (table.id or "").casefold()
+
+
+def _in_brief(tables: list[SchemaExecution]) -> list[SchemaExecution]:
+    """All of a few tables; of many those that have something to say."""
+    if len(tables) <= MOST_TABLES:
+        return tables
+    return [one for one in tables if _worst_first(one)[0] < _QUIET][:MOST_TABLES]
+
+
+_QUIET = 5
+_RANKS = {"failed": 0, "errors": 0, "interrupted": 0, "canceled": 1, "running": 2, "created": 5, "scheduled": 5}
+
+
 def _worst_first(table: SchemaExecution) -> tuple[int, str]:
-    rank = {"failed": 0, "errors": 0, "interrupted": 0, "canceled": 1, "running": 2, "completed": 5}
-    troubled = bool(table.error_count or table.warning_count)
-    return (
-        rank.get(table.status or "", 3) - (1 if troubled and table.status == "completed" else 0),
-        table.id or "",
-    )
+    rank = _RANKS.get(table.status or "", 3)
+    if table.status == "completed":
+        rank = 4 if table.error_count or table.warning_count else 6
+    return (rank, table.id or "")
 
 
 def _common(run: Execution) -> dict[str, Any]:
@@ -193,11 +234,9 @@ def _kind(run: Execution) -> str:
     return "ordinary"
 
 
-def _time(text: str | None, now: datetime | None = None) -> str | None:
+def _time(text: str | None, now: datetime) -> str | None:
     at = moment(text)
-    if at is None:
-        return None
-    return iso(at) if now is None else f"{iso(at)} ({spell_age(at, now)})"
+    return f"{iso(at)} ({spell_age(at, now)})" if at else None
 
 
 def _took(run: Execution) -> str | None:

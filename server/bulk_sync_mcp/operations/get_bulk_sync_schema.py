@@ -22,6 +22,8 @@ class Table(TableRow):
     """One table with its columns, in the order of the backend."""
 
     fields: list[ColumnRow]
+    total: int
+    """Columns in all."""
     next_offset: int | None = None
 
 
@@ -42,6 +44,7 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> Table:
             )
             for one in columns[arguments.offset : end]
         ],
+        total=len(columns),
         next_offset=end if end < len(columns) else None,
     )
 

@@ -21,6 +21,8 @@ class Page(Result):
     """A page of executions, newest first unless asked otherwise."""
 
     executions: list[ExecutionRow]
+    total: int | None = None
+    """Where it is known: the first page is also the last."""
     next_cursor: str | None = None
 
 
@@ -33,8 +35,10 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> Page:
     if arguments.cursor is not None:
         query["page_token"] = arguments.cursor
     answer = await read_page(context, EXECUTIONS, query, id=arguments.sync_id)
+    found = Execution.read_all(answer.data)
     return Page(
-        executions=[ExecutionRow.of(one) for one in Execution.read_all(answer.data)],
+        executions=[ExecutionRow.of(one, context.now()) for one in found],
+        total=len(found) if arguments.cursor is None and answer.next_page_token is None else None,
         next_cursor=answer.next_page_token,
     )
 

@@ -10,7 +10,8 @@ from bulk_sync_mcp.core.errors import ApiFailure, Failure
 from bulk_sync_mcp.core.ids import ExecutionId, SyncId
 from bulk_sync_mcp.core.operation import Input, Operation
 from bulk_sync_mcp.core.text import clean
-from bulk_sync_mcp.models.execution import TERMINAL, UNCERTAIN, Execution, ExecutionDetails
+from bulk_sync_mcp.models.execution import UNCERTAIN, UNDER_WAY, Execution, ExecutionDetails
+from bulk_sync_mcp.models.progress import Progress
 from bulk_sync_mcp.operations._reading import EXECUTION, read_status
 
 FIRST_PAUSE = 0.25
@@ -18,6 +19,8 @@ WHILE_MOVING = 1.5
 LONGEST_PAUSE = 10.0
 """Seconds between reads: short while rows move, so that progress is told and the end seen soon; long in standstill."""
 GROWTH = 1.4
+PATIENCE = 0.1
+"""Of the time waited so far, which is the least pause: a long run is asked for less often, though its rows move."""
 HICCUPS = 5
 """Failed reads in a row after which waiting gives up and tells the failure."""
 
@@ -28,37 +31,65 @@ class Arguments(Input):
     timeout_seconds: int = Field(default=45, ge=1, le=600)
 
 
-class Waited(ExecutionDetails):
-    """The execution as it was when waiting stopped."""
-
-    next: str | None = None
-    """What to do when it has not ended yet."""
-
-
-async def run(context: Context, arguments: Arguments, _plan: None) -> Waited:
+async def run(context: Context, arguments: Arguments, _plan: None) -> ExecutionDetails:
     execution_id = arguments.execution_id or await _latest(context, arguments.sync_id)
-    deadline = context.now() + timedelta(seconds=arguments.timeout_seconds)
+    began = context.now()
+    deadline = began + timedelta(seconds=arguments.timeout_seconds)
     pause = FIRST_PAUSE
     failures = 0
     progress = Progress(context)
     while True:
+        asked_to_wait = 0.0
         try:
             answer = await context.api.get(EXECUTION, id=arguments.sync_id, exec_id=execution_id)
         except ApiFailure as failure:
             failures += 1
             passing = failure.code in ("backend_error", "backend_unreachable", "rate_limited")
-            if not passing or failures >= HICCUPS or context.now() >= deadline:
+            if not passing:
                 raise
+            if failures >= HICCUPS or context.now() >= deadline:
+                raise _given_up(failure, arguments, execution_id) from None
+            asked_to_wait = float(failure.details.get("retry_after_seconds", 0.0))
         else:
             failures = 0
             execution = Execution.read(answer.data)
-            if await progress.tell(execution):
+            over = execution.ended or await _over(context, arguments, execution)
+            if await progress.tell(execution, over=over):
                 pause = min(pause, WHILE_MOVING)
-            if execution.ended or context.now() >= deadline:
-                return _waited(execution, arguments, context.now())
-        left = (deadline - context.now()).total_seconds()
-        await (context.pause or anyio.sleep)(max(0.0, min(pause, left)))
+            if over or context.now() >= deadline:
+                return _waited(execution, arguments, context.now(), over=over)
+        now = context.now()
+        pause = min(max(pause, (now - began).total_seconds() * PATIENCE), LONGEST_PAUSE)
+        left = (deadline - now).total_seconds()
+        await (context.pause or anyio.sleep)(max(0.0, min(max(pause, asked_to_wait), left)))
         pause = min(pause * GROWTH, LONGEST_PAUSE)
+
+
+async def _over(context: Context, arguments: Arguments, execution: Execution) -> bool:
+    """Whether an execution is over whose state does not tell: nothing runs, or something else (api/README.md 5)."""
+    if execution.status in UNDER_WAY:
+        return False
+    try:
+        running = (await read_status(context, arguments.sync_id)).running
+    except ApiFailure:
+        return False  # the execution itself can be read, so there is something to go on waiting for
+    return running is None or running.id != execution.id
+
+
+def _given_up(failure: ApiFailure, arguments: Arguments, execution_id: str) -> Failure:
+    """The failure of reads that went on failing. It says nothing of the execution."""
+    return Failure(
+        failure.code,
+        f"{failure.message} Waiting was given up; the execution goes on by itself.",
+        next=f"{failure.next} To go on waiting, {_call(arguments, execution_id)}",
+        details=failure.details,
+    )
+
+
+def _call(arguments: Arguments, execution_id: str) -> str:
+    return (
+        f"call `wait_for_bulk_sync_execution` with sync_id {arguments.sync_id} and execution_id {clean(execution_id)}."
+    )
 
 
 async def _latest(context: Context, sync_id: str) -> str:
@@ -73,11 +104,13 @@ async def _latest(context: Context, sync_id: str) -> str:
     return execution.id
 
 
-def _waited(execution: Execution, arguments: Arguments, now: datetime) -> Waited:
-    details = ExecutionDetails.of(execution, now).model_dump()
+def _waited(execution: Execution, arguments: Arguments, now: datetime, *, over: bool) -> ExecutionDetails:
+    details = ExecutionDetails.of(execution, now).model_copy(update={"ended": over})
+    if over:
+        return details
     go_on = (
-        f"Still running after {arguments.timeout_seconds} s of waiting; it goes on by itself. Call this tool again with "
-        f"execution_id {clean(execution.id)} to go on waiting."
+        f"Still running after {arguments.timeout_seconds} s of waiting; it goes on by itself. To go on waiting, "
+        f"{_call(arguments, execution.id or '')}"
     )
     if execution.status in UNCERTAIN:
         # The API names these states without saying that they are final (api/README.md 5).
@@ -85,36 +118,7 @@ def _waited(execution: Execution, arguments: Arguments, now: datetime) -> Waited
             f"The state is {clean(execution.status)}, but the API does not mark the execution as over. Call "
             f"`get_bulk_sync_status` with sync_id {arguments.sync_id}: nothing running there means that it is."
         )
-    return Waited(**details, next=None if execution.ended else go_on)
-
-
-class Progress:
-    """Tells rows done, strictly growing as the protocol wants, and the tables in words."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._told = -1.0
-
-    async def tell(self, execution: Execution) -> bool:
-        """Whether there was something new to tell."""
-        tables = execution.schemas or []
-        done = sum(1 for table in tables if table.status in TERMINAL)
-        rows = execution.records() or 0
-        # Tables first, rows after the point: grows with either, and the total stays the number of tables.
-        total = len(tables) or 1
-        value = min(float(total), done + (1 - 1 / (1 + rows / 100_000)) * 0.999)
-        if execution.ended:
-            value = float(total)
-        if value <= self._told:
-            return False
-        self._told = value
-        each = [
-            f"{table.output_name or table.id} {table.status} {table.record_count or 0:,}"
-            for table in sorted(tables, key=lambda one: one.status != "running")[:8]
-        ]
-        message = execution.progress(self._context.now()) + (f": {'; '.join(each)}" if each else "")
-        await self._context.report(value, float(len(tables)) or None, message)
-        return True
+    return details.model_copy(update={"next": " ".join(one for one in (go_on, details.next) if one)})
 
 
 OPERATION = Operation(
@@ -125,6 +129,6 @@ OPERATION = Operation(
     method="GET",
     path=EXECUTION,
     input=Arguments,
-    result=Waited,
+    result=ExecutionDetails,
     run=run,
 )

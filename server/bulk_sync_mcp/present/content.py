@@ -4,15 +4,18 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.pipeline import Done
+from bulk_sync_mcp.core.text import clean
 from bulk_sync_mcp.present.budget import within
-from bulk_sync_mcp.present.fence import fenced
+from bulk_sync_mcp.present.fence import LONGEST, fenced
 from bulk_sync_mcp.present.hints import EVERY_TOOL_ON, Hints
 from bulk_sync_mcp.present.table import cell, table
 
 LINE = 100
-"""Characters from which a list is told one item a line."""
+"""Characters from which a list is told one item a line, as is one whose items hold commas themselves."""
 
 
 def structured(done: Done) -> dict[str, Any]:
@@ -21,7 +24,21 @@ def structured(done: Done) -> dict[str, Any]:
     A call that wrote tells its effects first.
     """
     content = fenced(done.result.model_dump(mode="json", exclude_none=True))
+    _own_words(done.result, content)
     return within(content if done.plan is None else {"effects": done.plan.lines(), **content})
+
+
+def _own_words(result: BaseModel, content: dict[str, Any]) -> None:
+    """Gives the next steps of a result and its parts their backticks back, which mark our own words.
+
+    Only where the result itself declares one: a key `next` in settings of the backend is the backend's.
+    """
+    for name in type(result).model_fields:
+        value = getattr(result, name)
+        if isinstance(value, BaseModel):
+            _own_words(value, content[name])
+        elif name == "next" and isinstance(value, str):
+            content[name] = clean(value, LONGEST, ticks=True)
 
 
 def text(content: Mapping[str, Any]) -> str:
@@ -34,7 +51,7 @@ def _lines(content: Mapping[str, Any]) -> list[str]:
     for key, value in content.items():
         if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):  # pyright: ignore[reportUnknownVariableType]
             lines += [f"{key}:", table(value)]  # pyright: ignore[reportUnknownArgumentType]
-        elif isinstance(value, list) and sum(len(str(item)) for item in value) > LINE:  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        elif isinstance(value, list) and _one_a_line(value):  # pyright: ignore[reportUnknownArgumentType]
             lines += [f"{key}:", *(f"- {cell(item)}" for item in value)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         elif isinstance(value, list):
             lines.append(f"{key}: {', '.join(cell(item) for item in value) or 'none'}")  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
@@ -45,6 +62,11 @@ def _lines(content: Mapping[str, Any]) -> list[str]:
         else:
             lines.append(f"{key}: {cell(value)}")
     return lines
+
+
+def _one_a_line(items: list[object]) -> bool:
+    texts = [str(item) for item in items]
+    return sum(map(len, texts)) > LINE or any(", " in text for text in texts)
 
 
 def failure_text(failure: Failure, hints: Hints = EVERY_TOOL_ON) -> str:
