@@ -1,6 +1,7 @@
 """The REST API as an ASGI application.
 
-`create_app(config)` works behind an in-process transport, which runs no lifespan, and under any ASGI server.
+`create_app(config)` works behind an in-process transport, which runs no lifespan, and under any ASGI server. There
+schedules fire from its start to its end; in-process they do once `app.state.scheduler.start()` has been called.
 Order of the checks: route, body size, credential, API version, method; then those of `dispatch.py`.
 """
 
@@ -8,6 +9,8 @@ import base64
 import binascii
 import hmac
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any  # headers of Starlette's JSON answers
 from urllib.parse import parse_qsl, quote, unquote
 
@@ -25,6 +28,7 @@ from bulk_sync_local.dispatch import Call, Endpoint, Service, parse_body, parse_
 from bulk_sync_local.errors import ApiError, bad_request
 from bulk_sync_local.idempotency import carry_out, checked_key, outcome_of
 from bulk_sync_local.routes import endpoints
+from bulk_sync_local.scheduler import Scheduler
 from bulk_sync_local.store import Store
 from bulk_sync_local.store_idempotency import Outcome
 from bulk_sync_local.supervisor import Supervisor
@@ -45,8 +49,19 @@ def create_app(config: LocalConfig, *, clock: Clock = system_clock) -> Starlette
     config.make_state_dir()
     store = Store(config.store_path)
     service = Service(config, store, clock, Supervisor(config, store, clock))
-    app = Starlette(routes=[Mount("/", app=Api(service))])
+    scheduler = Scheduler(store, clock, service.supervisor)
+
+    @asynccontextmanager
+    async def serving(_app: Starlette) -> AsyncGenerator[None]:
+        scheduler.start()
+        try:
+            yield
+        finally:
+            await to_thread.run_sync(scheduler.stop)
+
+    app = Starlette(routes=[Mount("/", app=Api(service))], lifespan=serving)
     app.state.service = service
+    app.state.scheduler = scheduler
     return app
 
 

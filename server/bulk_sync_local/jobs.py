@@ -17,11 +17,13 @@ from bulk_sync_local.store_syncs import StoredSync
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a start call asks for. `schemas` are ids in the order given; empty means all enabled ones."""
+    """What a run is asked to be. `schemas` are ids in the order given; empty means all enabled ones. `unattended`: a
+    schedule asks for it, and nobody looks."""
 
     schemas: tuple[str, ...] = ()
     resync_mode: ResyncMode | None = None
     test: bool = False
+    unattended: bool = False
 
 
 def build(
@@ -43,6 +45,7 @@ def build(
         mode=sync.mode,
         resync_mode=request.resync_mode,
         test=request.test,
+        adopt=not request.unattended,
         output_schema=sync.settings.destination_configuration.get("schema") or None,
         table_prefix=advanced.get("table_prefix") or "",
         normalize_names=sync.settings.normalize_names,
@@ -52,6 +55,24 @@ def build(
     )
 
 
+def read_incrementally(sync: StoredSync, schema: StoredSchema) -> bool:
+    """Whether runs of this table can read what changed, and with it every field of the table, without the rest."""
+    return sync.mode != "snapshot" and schema.settings.tracking_field is not None
+
+
+def takes_up_new_fields(sync: StoredSync, schema: StoredSchema) -> bool:
+    """Whether a column that the source gains is selected in this table."""
+    match sync.settings.automatically_add_new_fields:
+        case "all":
+            return True
+        case "none":
+            return False
+        case "onlyIncremental":
+            return read_incrementally(sync, schema)
+        case "onlyNonIncremental":
+            return not read_incrementally(sync, schema)
+
+
 def table_job(sync: StoredSync, schema: StoredSchema) -> TableJob:
     """One table of a run."""
     settings = schema.settings
@@ -59,7 +80,7 @@ def table_job(sync: StoredSync, schema: StoredSchema) -> TableJob:
     return TableJob(
         schema_id=schema.schema_id,
         fields=settings.fields,
-        new_fields=sync.settings.automatically_add_new_fields == "all",
+        new_fields=takes_up_new_fields(sync, schema),
         filters=settings.filters,
         tracking_field=settings.tracking_field,
         data_cutoff=None if settings.disable_data_cutoff else cutoff,
@@ -113,7 +134,7 @@ def all_fields(table: SourceTable) -> tuple[FieldChoice, ...]:
 def take_up_new_fields(sync: StoredSync, schema: StoredSchema, table: SourceTable) -> StoredSchema:
     """The schema with the columns it did not know added, selected or not by the sync's policy."""
     known = {choice.id for choice in schema.settings.fields}
-    enabled = sync.settings.automatically_add_new_fields == "all"
+    enabled = takes_up_new_fields(sync, schema)
     added = tuple(FieldChoice(field.id, enabled=enabled) for field in table.fields if field.id not in known)
     if not added:
         return schema

@@ -1,11 +1,12 @@
 """Stored things in the form the API shows them (api/README.md 2, Objects)."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any  # JSON values
 
-from bulk_sync_local import catalog, jobs
+from bulk_sync_local import catalog, jobs, timing
 from bulk_sync_local.clock import from_text
 from bulk_sync_local.config import LocalConfig
 from bulk_sync_local.connectors.base import SourceField, SourceTable
@@ -88,6 +89,17 @@ def source_table(table: SourceTable, *, include_fields: bool) -> Json:
     return shown
 
 
+def note_on(schedules: Iterable[StoredSchedule]) -> Json:
+    """A `note`, which is outside the typed contract, when some of the schedules never fire here."""
+    silent = sorted({one.settings.frequency for one in schedules if timing.stored_only(one.settings)})
+    if not silent:
+        return {}
+    return {
+        "note": f"Schedules of frequency {', '.join(silent)} are stored and never fire on the local service: the API "
+        "does not publish what they go by."
+    }
+
+
 def embedded_schedule(config: LocalConfig, schedule: StoredSchedule) -> Json:
     """A schedule as part of a sync (snake_case)."""
     settings = schedule.settings
@@ -132,6 +144,7 @@ def own_schedule(config: LocalConfig, schedule: StoredSchedule) -> Json:
         "updatedBy": config.organization_id,
         "deletedAt": None,
         "deletedBy": None,
+        **note_on([schedule]),
     }
 
 

@@ -1,4 +1,4 @@
-"""Schedules: checked, given ids, and kept through replacements. None of them fires in this version."""
+"""Schedules: checked, given ids, and kept through replacements. When they fire is in `timing.py`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,9 +7,8 @@ from bulk_sync_local.bodies import AdditionalScheduleBody, ScheduleBody
 from bulk_sync_local.connectors.base import ConnectorInfo
 from bulk_sync_local.errors import bad_request
 from bulk_sync_local.ids import new_id
-from bulk_sync_local.store_schedules import ScheduleSettings, StoredSchedule
+from bulk_sync_local.store_schedules import DAYS, ScheduleSettings, StoredSchedule
 
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _RANGES = {"hour": (0, 23), "minute": (0, 59), "day_of_month": (1, 31), "month": (1, 12)}
 
 
@@ -19,8 +18,8 @@ def checked(where: str, settings: ScheduleSettings) -> ScheduleSettings:
         value: str | None = getattr(settings, name)
         if value is not None and not (value.isascii() and value.isdigit() and low <= int(value) <= high):
             raise bad_request(f"{where}.{name}: must be a whole number from {low} to {high}, as text")
-    if settings.day_of_week is not None and settings.day_of_week.lower() not in _DAYS:
-        raise bad_request(f"{where}.day_of_week: must be one of {', '.join(_DAYS)}")
+    if settings.day_of_week is not None and settings.day_of_week.lower() not in DAYS:
+        raise bad_request(f"{where}.day_of_week: must be one of {', '.join(DAYS)}")
     return settings
 
 
@@ -52,7 +51,12 @@ def replaced(
 
 def added(sync_id: str, settings: ScheduleSettings, now: str) -> StoredSchedule:
     """A new additional schedule."""
-    return StoredSchedule(new_id(), sync_id, False, settings, now, now)
+    return StoredSchedule(new_id(), sync_id, False, settings, now, now, reckoned_from=now)
+
+
+def changed(old: StoredSchedule, settings: ScheduleSettings, now: str) -> StoredSchedule:
+    """The schedule with these settings; new ones reckon from `now`."""
+    return old if old.settings == settings else replace(old, settings=settings, updated_at=now, reckoned_from=now)
 
 
 def check_against_sync(
@@ -80,5 +84,5 @@ def _kept(
     sync_id: str, old: StoredSchedule | None, is_default: bool, settings: ScheduleSettings, now: str
 ) -> StoredSchedule:
     if old is None:
-        return StoredSchedule(new_id(), sync_id, is_default, settings, now, now)
-    return old if old.settings == settings else replace(old, settings=settings, updated_at=now)
+        return StoredSchedule(new_id(), sync_id, is_default, settings, now, now, reckoned_from=now)
+    return changed(old, settings, now)

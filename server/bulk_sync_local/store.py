@@ -43,7 +43,7 @@ CREATE TABLE sync_schemas (
 CREATE TABLE schedules (
   id TEXT PRIMARY KEY, sync_id TEXT NOT NULL REFERENCES syncs (id) ON DELETE CASCADE,
   is_default INTEGER NOT NULL, position INTEGER NOT NULL, settings TEXT NOT NULL,
-  created_at TEXT NOT NULL, updated_at TEXT NOT NULL
+  created_at TEXT NOT NULL, updated_at TEXT NOT NULL, reckoned_from TEXT
 );
 CREATE UNIQUE INDEX one_default_schedule ON schedules (sync_id) WHERE is_default;
 CREATE TABLE executions (
@@ -113,6 +113,10 @@ class Store:
             if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'signing_key'").fetchone() is None:
                 key = f"INSERT INTO signing_key (id, key) VALUES (1, x'{secrets.token_hex(32)}');"  # noqa: S608
                 connection.executescript(f"BEGIN IMMEDIATE;{_LATER}{key}COMMIT;")
+            columns = {row["name"] for row in connection.execute("PRAGMA table_info(schedules)")}
+            if "reckoned_from" not in columns:
+                # A store of a service that fired no schedules; one of that time does not mind the column.
+                connection.execute("ALTER TABLE schedules ADD COLUMN reckoned_from TEXT")
             self._give_back(connection)
 
     @contextmanager

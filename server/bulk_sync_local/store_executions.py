@@ -17,6 +17,8 @@ from bulk_sync_local.store import Tx
 ExecutionStatus = Literal["created", "running", "canceling", "canceled", "completed", "failed", "errors", "interrupted"]
 SchemaStatus = Literal["created", "running", "canceled", "completed", "failed", "interrupted"]
 OutputDisposition = Literal["retain", "truncate", "rebuild"]
+Trigger = Literal["manual", "scheduled"]
+"""What started an execution, its `type`: `scheduled` is the API's own example (api/README.md 6)."""
 
 _JOB = TypeAdapter(RunJob)
 _DISPOSITIONS: dict[ResyncMode | None, OutputDisposition] = {
@@ -71,17 +73,25 @@ class StoredExecution:
 
 
 def create(
-    tx: Tx, job: RunJob, output_names: Iterable[tuple[str, str]], *, is_partial: bool, add_new_objects: bool, now: str
+    tx: Tx,
+    job: RunJob,
+    output_names: Iterable[tuple[str, str]],
+    *,
+    trigger: Trigger,
+    is_partial: bool,
+    add_new_objects: bool,
+    now: str,
 ) -> None:
     """Records a new execution with its job. Raises `AlreadyRunningError` when the sync has one unfinished."""
     try:
         tx.execute(
             "INSERT INTO executions (id, sync_id, type, status, is_test, resync_mode, is_partial, fetch_mode,"
             " output_disposition, job, add_new_objects, created_at, updated_at)"
-            " VALUES (?, ?, 'manual', 'created', ?, ?, ?, 'none', ?, ?, ?, ?, ?)",
+            " VALUES (?, ?, ?, 'created', ?, ?, ?, 'none', ?, ?, ?, ?, ?)",
             (
                 job.execution_id,
                 job.sync_id,
+                trigger,
                 job.test,
                 job.resync_mode,
                 is_partial,
@@ -96,6 +106,18 @@ def create(
         raise AlreadyRunningError(job.sync_id) from error
     for schema_id, output_name in output_names:
         add_schema(tx, job.execution_id, schema_id, output_name, now)
+
+
+def record_failure(
+    tx: Tx, execution_id: str, sync_id: str, trigger: Trigger, resync_mode: ResyncMode | None, message: str, now: str
+) -> None:
+    """Records an execution that could not be begun, so that whoever looks at the sync finds out why."""
+    tx.execute(
+        "INSERT INTO executions (id, sync_id, type, status, status_message, is_test, resync_mode, is_partial,"
+        " fetch_mode, output_disposition, add_new_objects, created_at, completed_at, updated_at)"
+        " VALUES (?, ?, ?, 'failed', ?, 0, ?, 0, 'none', ?, 0, ?, ?, ?)",
+        (execution_id, sync_id, trigger, message, resync_mode, _DISPOSITIONS[resync_mode], now, now, now),
+    )
 
 
 def add_schema(tx: Tx, execution_id: str, schema_id: str, output_name: str, now: str) -> None:

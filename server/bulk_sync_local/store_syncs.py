@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 from bulk_sync_local.engine.job import Mode, NormalizeNames
 from bulk_sync_local.store import Tx
 
-AddPolicy = Literal["all", "none"]
+AddObjects = Literal["all", "none"]
+AddFields = Literal["all", "none", "onlyIncremental", "onlyNonIncremental"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,8 @@ class SyncSettings:
 
     source_configuration: Mapping[str, Any] = field(default_factory=dict[str, Any])
     destination_configuration: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    automatically_add_new_objects: AddPolicy = "none"
-    automatically_add_new_fields: AddPolicy = "all"
+    automatically_add_new_objects: AddObjects = "none"
+    automatically_add_new_fields: AddFields = "all"
     normalize_names: NormalizeNames = "enabled"
     data_cutoff_timestamp: str | None = None
     disable_record_timestamps: bool = False

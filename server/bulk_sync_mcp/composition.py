@@ -213,10 +213,13 @@ def compose(
     now: Callable[[], datetime] = utc_now,
     *,
     page: bool = False,
+    schedules: bool = False,
 ) -> Application:
     """An application on Polytomic when a credential is configured, else on the local service.
 
-    `page` is for servers, which live long enough to show the approval page; whoever serves closes `pages`.
+    `page` is for servers, which live long enough to show the approval page; whoever serves closes `pages`. So is
+    `schedules`: with it the local service fires them, from the first call that uses it until `api` is closed. One that
+    may only read fires none.
     Raises `SettingsError` for an address, a credential or a choice of tools that cannot be used.
     """
     every = discover(operations)
@@ -227,7 +230,8 @@ def compose(
         api = LazyApi(lambda: _polytomic_client(settings, backend))
     else:
         backend = _local(settings)
-        api = LazyApi(lambda: _local_client(settings, backend))
+        firing = schedules and policy.access != "read-only"
+        api = LazyApi(lambda: _local_client(settings, backend, schedules=firing))
     gate = gate_of(settings, backend, policy, now)
     pages = ApprovalPages(gate.store, title_of(backend), now) if page else None
     gate = replace(gate, pages=pages)
@@ -286,7 +290,7 @@ def missing_local_libraries() -> list[str]:
     return [name for name in LOCAL_LIBRARIES if importlib.util.find_spec(name) is None]
 
 
-def _local_client(settings: Settings, backend: Backend) -> "ApiClient":
+def _local_client(settings: Settings, backend: Backend, *, schedules: bool) -> "ApiClient":
     missing = missing_local_libraries()
     if missing:
         raise Failure(
@@ -295,12 +299,26 @@ def _local_client(settings: Settings, backend: Backend) -> "ApiClient":
             f"(missing: {', '.join(missing)}). Nothing was done.",
             next="Set POLYTOMIC_API_KEY for this server, or install the extra: pip install 'bulk-sync-mcp[local]'.",
         )
+    import anyio
     import httpx
 
     from bulk_sync_mcp.api.client import ApiClient
 
     key = backend.authorization.get_secret_value().partition(" ")[2]
-    return ApiClient(backend, transport=httpx.ASGITransport(app=local_asgi(settings, key), raise_app_exceptions=False))
+    app = local_asgi(settings, key)
+
+    class InProcess(httpx.ASGITransport):
+        """Runs no lifespan, in which schedules would be fired: they are from its first request to its end."""
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if schedules:
+                app.state.scheduler.start()
+            return await super().handle_async_request(request)
+
+        async def aclose(self) -> None:
+            await anyio.to_thread.run_sync(app.state.scheduler.stop)
+
+    return ApiClient(backend, transport=InProcess(app=app, raise_app_exceptions=False))
 
 
 def local_asgi(settings: Settings, api_key: str) -> Any:

@@ -22,6 +22,12 @@ def instructions(backend: str, local: bool, tools: Registry, missing: Sequence[s
         else f"Backend: Polytomic at {backend}. Calls act on production data."
     )
     writes = any(not one.read_only for one in tools)
+    if local:
+        where += (
+            " Schedules fire only while this server runs, from its first call on, or `bulk-sync-mcp local` does."
+            if writes
+            else " This server fires no schedules; `bulk-sync-mcp local` does while it runs."
+        )
     parts = [
         f"Operates bulk syncs: copying whole tables from a source to a warehouse, database or file store.\n{where}"
     ]

@@ -61,7 +61,10 @@ class TableJob:
 
 @dataclass(frozen=True, slots=True)
 class RunJob:
-    """One execution, complete: nothing else is looked up while it runs."""
+    """One execution, complete: nothing else is looked up while it runs.
+
+    Without `adopt` a resync mode leaves alone what the sync has not made, as an ordinary run does.
+    """
 
     execution_id: str
     sync_id: str
@@ -71,6 +74,7 @@ class RunJob:
     mode: Mode = "replicate"
     resync_mode: ResyncMode | None = None
     test: bool = False
+    adopt: bool = True
     output_schema: str | None = None
     table_prefix: str = ""
     normalize_names: NormalizeNames = "enabled"

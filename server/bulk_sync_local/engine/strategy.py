@@ -26,7 +26,8 @@ class Strategy:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything the choice depends on. `has_watermark`: this output has one for the present tracking field."""
+    """Everything the choice depends on. `has_watermark`: this output has one for the present tracking field.
+    `may_adopt`: a resync mode may take over what the sync has not made."""
 
     mode: Mode
     resync_mode: ResyncMode | None
@@ -36,6 +37,7 @@ class Situation:
     hard_deletes: bool
     truncate_existing: bool
     existing: Existing
+    may_adopt: bool = True
 
 
 class Refused(Exception):
@@ -49,6 +51,12 @@ def choose(situation: Situation) -> Strategy:
         raise Refused(
             "A refetch overwrites rows by key, and a sync in append mode has none. "
             "Run it without a resync mode to add rows, or with resync_mode rebuild to start over."
+        )
+    if s.existing == "foreign" and not s.may_adopt:
+        raise Refused(
+            "The destination already has a table of this name that was not made by this sync, and a schedule never "
+            "takes over such a table. Choose another schema, prefix or output name, or, once its owner has agreed to "
+            "lose it, start a run of this table by hand with resync_mode rebuild (drops it) or resync (empties it)."
         )
     if s.resync_mode == "rebuild":
         return Strategy("all", "create" if s.existing == "absent" else "recreate", adopts=True)

@@ -126,6 +126,7 @@ def survey(
         hard_deletes=job.hard_deletes,
         truncate_existing=job.truncate_existing,
         existing=owner,
+        may_adopt=job.adopt or adopting,
     )
     try:
         strategy = choose(situation)

@@ -1,7 +1,5 @@
 """Schedules of a sync through their own endpoints, which spell keys in camelCase (api/README.md 1)."""
 
-from dataclasses import replace
-
 from pydantic import Field
 
 from bulk_sync_local import render, schedule, store_schedules, store_syncs
@@ -63,7 +61,7 @@ def update_bulk_sync_schedule(call: Call, tx: Tx) -> Answer:
     sync = sync_of(call, tx, "sync_id")
     old = _schedule_of(call, tx, sync)
     settings = schedule.checked("schedule", call.body(SaveSchedule).schedule.over(old.settings))
-    new = replace(old, settings=settings, updated_at=call.service.now())
+    new = schedule.changed(old, settings, call.service.now())
     _save(call, tx, sync, [new if entry.id == old.id else entry for entry in store_schedules.every(tx, sync.id)])
     return data(render.own_schedule(call.service.config, new))
 

@@ -1,15 +1,15 @@
 """How syncs stand: one in detail, several in brief."""
 
-from bulk_sync_local import render, store_executions, store_schemas, store_syncs
+from datetime import datetime
+
+from bulk_sync_local import render, store_executions, store_schedules, store_schemas, store_syncs, timing
+from bulk_sync_local.clock import to_text
 from bulk_sync_local.dispatch import Answer, Call, Endpoint, Query, QueryBool, data
 from bulk_sync_local.errors import bad_request, not_found
 from bulk_sync_local.ids import canonical_uuid
 from bulk_sync_local.lookups import sync_of
 from bulk_sync_local.store import Tx
 from bulk_sync_local.store_syncs import StoredSync
-
-NEXT_EXECUTION_TIME = None
-"""Schedules are stored and not fired, so no run is ever due."""
 
 
 class ListStatuses(Query):
@@ -26,8 +26,9 @@ def get_bulk_sync_status(call: Call, tx: Tx) -> Answer:
         {
             "current_execution": None if current is None else render.execution(current, now),
             "last_execution": None if last is None else render.execution(last, now),
-            "next_execution_time": NEXT_EXECUTION_TIME,
+            "next_execution_time": _next(tx, sync, now),
             "ingestion_status": None,
+            **render.note_on(store_schedules.every(tx, sync.id) if sync.active else []),
         }
     )
 
@@ -42,7 +43,7 @@ def list_bulk_sync_statuses(call: Call, tx: Tx) -> Answer:
         syncs = [_named(tx, sync_id) for sync_id in dict.fromkeys(query.sync_id)]
     else:
         raise bad_request("name the syncs: all=true, active=true, or sync_id once or more")
-    return data([_summary(tx, sync) for sync in syncs])
+    return data([_summary(tx, sync, call.service.clock()) for sync in syncs])
 
 
 def _named(tx: Tx, text: str) -> StoredSync:
@@ -53,14 +54,19 @@ def _named(tx: Tx, text: str) -> StoredSync:
     return found
 
 
-def _summary(tx: Tx, sync: StoredSync) -> render.Json:
+def _next(tx: Tx, sync: StoredSync, now: datetime) -> str | None:
+    at = timing.upcoming(store_schedules.every(tx, sync.id), now) if sync.active else None
+    return None if at is None else to_text(at)
+
+
+def _summary(tx: Tx, sync: StoredSync, now: datetime) -> render.Json:
     latest = store_executions.unfinished(tx, sync.id) or store_executions.last_finished(tx, sync.id)
     per_schema = store_executions.latest_per_schema(tx, sync.id)
     enabled = [schema.schema_id for schema in store_schemas.every(tx, sync.id) if schema.enabled]
     return {
         "sync_id": sync.id,
         "status": None if latest is None else latest.status,
-        "nextExecutionTime": NEXT_EXECUTION_TIME,
+        "nextExecutionTime": _next(tx, sync, now),
         "schemas": [
             {
                 "schema": entry.schema_id,

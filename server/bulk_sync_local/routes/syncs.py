@@ -1,6 +1,6 @@
 """Bulk syncs: listed, created, read, replaced, deleted."""
 
-from typing import Annotated, Any  # settings of a source or destination are JSON
+from typing import Annotated, Any, Literal  # settings of a source or destination are JSON
 
 from pydantic import Field
 
@@ -27,7 +27,7 @@ from bulk_sync_local.routes.sides import require_tables
 from bulk_sync_local.store import Tx
 from bulk_sync_local.store_connections import StoredConnection
 from bulk_sync_local.store_schemas import StoredSchema
-from bulk_sync_local.store_syncs import AddPolicy, StoredSync, SyncSettings
+from bulk_sync_local.store_syncs import AddFields, AddObjects, StoredSync, SyncSettings
 
 PAGE = 50
 Limit = Annotated[int, Field(ge=1)]
@@ -46,8 +46,8 @@ class SyncBody(Body):
     mode: Mode | None = None
     active: bool | None = None
     schemas: list[SchemaId | SchemaConfiguration] | None = None
-    automatically_add_new_objects: AddPolicy | None = None
-    automatically_add_new_fields: AddPolicy | None = None
+    automatically_add_new_objects: AddObjects | Literal["onlyIncremental", "onlyNonIncremental"] | None = None
+    automatically_add_new_fields: AddFields | None = None
     normalize_names: NormalizeNames | None = None
     data_cutoff_timestamp: Time | None = None
     disable_record_timestamps: bool | None = None
@@ -61,13 +61,23 @@ class SyncBody(Body):
         return SyncSettings(
             source_configuration=self.source_configuration or {},
             destination_configuration=self.destination_configuration,
-            automatically_add_new_objects=self.automatically_add_new_objects or "none",
+            automatically_add_new_objects=self.new_objects(),
             automatically_add_new_fields=self.automatically_add_new_fields or "all",
             normalize_names=self.normalize_names or "enabled",
             data_cutoff_timestamp=self.data_cutoff_timestamp,
             disable_record_timestamps=bool(self.disable_record_timestamps),
             concurrency_limit=self.concurrency_limit,
             resync_concurrency_limit=self.resync_concurrency_limit,
+        )
+
+    def new_objects(self) -> AddObjects:
+        """The policy for tables the source gains. Raises `ApiError` 400 for one that has no meaning here."""
+        given = self.automatically_add_new_objects or "none"
+        if given == "all" or given == "none":
+            return given
+        raise bad_request(
+            f"automatically_add_new_objects: {given} tells tables apart by how they are read, and a table that has just "
+            "turned up has no tracking field yet, by which it could be read incrementally; must be 'all' or 'none'"
         )
 
     def wanted(self) -> list[str | selection.SchemaSpec]:
@@ -148,6 +158,8 @@ def update_bulk_sync(call: Call, tx: Tx) -> Answer:
     )
     store_syncs.update(tx, sync)
     _store_parts(tx, body, sync, destination, schemas, now)
+    if sync.active and not old.active:
+        store_schedules.reckon_all(tx, sync.id, now)
     return data(_shown(call, tx, sync))
 
 

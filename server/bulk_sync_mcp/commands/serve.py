@@ -16,7 +16,7 @@ def run(flags: argparse.Namespace) -> int:
     from bulk_sync_mcp.composition import compose
     from bulk_sync_mcp.transports import run_stdio, serve_http
 
-    application = compose(settings_of(flags), page=True)
+    application = compose(settings_of(flags), page=True, schedules=True)
     if flags.transport == "stdio":
         run_stdio(application)
     import anyio

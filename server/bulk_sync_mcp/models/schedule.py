@@ -10,7 +10,7 @@ from pydantic import Field
 
 from bulk_sync_mcp.core.ids import SchemaId
 from bulk_sync_mcp.core.operation import Input, Result
-from bulk_sync_mcp.core.text import clean
+from bulk_sync_mcp.core.text import MAX_MESSAGE, clean
 from bulk_sync_mcp.models.bulk_sync import Schedule
 from bulk_sync_mcp.models.merge import Json, as_object, as_objects
 
@@ -103,9 +103,13 @@ class ScheduleRow(Result):
     schedule: str
     """Frequency, times, resync mode and tables, spelled out."""
     selective_mode: str | None = None
+    note: str | None = None
+    """What the backend says of it besides."""
 
     @classmethod
-    def of(cls, raw: Json, schedule_id: str | None = None, *, default: bool | None = None) -> "ScheduleRow":
+    def of(
+        cls, raw: Json, schedule_id: str | None = None, *, default: bool | None = None, note: object = None
+    ) -> "ScheduleRow":
         """The row for a schedule spelled as in a sync."""
         selective = raw.get("selective_mode")
         return cls(
@@ -113,6 +117,7 @@ class ScheduleRow(Result):
             default=default,
             schedule=Schedule.read(raw).spelled(),
             selective_mode=clean(selective) if selective not in (None, "", "none") else None,
+            note=clean(note, MAX_MESSAGE) if isinstance(note, str) and note else None,
         )
 
 
@@ -128,8 +133,12 @@ def rows(sync: Json, listed: list[Json]) -> list[ScheduleRow]:
         own = next((other for other in left if _is(other, one, default=is_default)), None)
         if own is not None:
             left.remove(own)
-        found.append(ScheduleRow.of({**(embedded(own) if own else {}), **_told(one)}, default=is_default or None))
-    return found + [ScheduleRow.of(embedded(one), one.get("id"), default=one.get("isDefault") or None) for one in left]
+        row = {**(embedded(own) if own else {}), **_told(one)}
+        found.append(ScheduleRow.of(row, default=is_default or None, note=own.get("note") if own else None))
+    return found + [
+        ScheduleRow.of(embedded(one), one.get("id"), default=one.get("isDefault") or None, note=one.get("note"))
+        for one in left
+    ]
 
 
 def _is(own: Json, one: Json, *, default: bool) -> bool:

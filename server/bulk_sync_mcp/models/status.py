@@ -20,6 +20,8 @@ class SyncStatus(ApiModel):
     last_execution: Execution | None = None
     next_execution_time: str | None = None
     ingestion_status: Ingestion | None = None
+    note: str | None = None
+    """The local service's word on schedules that never fire there; Polytomic has none."""
 
     @property
     def running(self) -> Execution | None:

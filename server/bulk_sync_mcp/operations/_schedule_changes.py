@@ -33,6 +33,8 @@ class Saved(Result):
     id: str | None = None
     schedule: str
     selective_mode: str | None = None
+    note: str | None = None
+    """What the backend says of it besides."""
     sent_as: str
     """The schedule endpoint; or the update of the whole bulk sync, when that endpoint cannot say what was wanted."""
     active: bool | None = None

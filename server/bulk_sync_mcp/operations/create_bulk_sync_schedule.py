@@ -53,6 +53,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
 
 async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Saved:
     known, wrong = by_id(prepared.before), None
+    own: Json = {}
     if prepared.way == "schedule endpoint":
         key = context.idempotency_key
         answer = await context.api.post(SCHEDULES, body=prepared.body, idempotency_key=key, sync_id=arguments.sync_id)
@@ -63,7 +64,7 @@ async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Sav
         sync, wrong = await put_sync(context, arguments.sync_id, prepared)
         made = prepared.body[ADDITIONAL][-1]
         found = _new_id(sync, known, made)
-    row = ScheduleRow.of({key: value for key, value in made.items() if key != "id"}, found)
+    row = ScheduleRow.of({key: value for key, value in made.items() if key != "id"}, found, note=own.get("note"))
     return Saved(**row.model_dump(exclude={"default"}), sent_as=prepared.way, active=prepared.active, not_taken=wrong)
 
 

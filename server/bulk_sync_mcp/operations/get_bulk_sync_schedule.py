@@ -22,7 +22,9 @@ class One(ScheduleRow):
 async def run(context: Context, arguments: Arguments, _plan: None) -> One:
     answer = await context.api.get(SCHEDULE, sync_id=arguments.sync_id, schedule_id=arguments.schedule_id)
     own = as_object(answer.data)
-    row = ScheduleRow.of(embedded(own), arguments.schedule_id, default=own.get("isDefault") is True)
+    row = ScheduleRow.of(
+        embedded(own), arguments.schedule_id, default=own.get("isDefault") is True, note=own.get("note")
+    )
     return One(**row.model_dump(), updated=own.get("updatedAt"))
 
 

@@ -22,6 +22,7 @@ class Status(Result):
     last: ExecutionDetails | None = None
     next_run: str | None = None
     ingestion: str | None = None
+    note: str | None = None
 
 
 async def run(context: Context, arguments: Arguments, _plan: None) -> Status:
@@ -37,6 +38,7 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> Status:
         ingestion=clean(f"{ingestion.status or 'unknown'} {ingestion.status_message or ''}", MAX_MESSAGE)
         if ingestion and ingestion.enabled
         else None,
+        note=clean(status.note, MAX_MESSAGE) if status.note else None,
     )
 
 

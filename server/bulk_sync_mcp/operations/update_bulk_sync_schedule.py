@@ -115,6 +115,7 @@ def _check_default(read: SyncRead, new: Json, changes: Json, beyond: list[str]) 
 
 async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Saved:
     wrong: list[str] | None = None
+    own: Json = {}
     if prepared.way == "schedule endpoint":
         answer = await context.api.put(
             SCHEDULE, body=prepared.body, sync_id=arguments.sync_id, schedule_id=arguments.schedule_id
@@ -126,7 +127,7 @@ async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Sav
     else:
         sync, wrong = await put_sync(context, arguments.sync_id, prepared)
         now = by_id(sync).get(arguments.schedule_id) or by_id(prepared.body).get(arguments.schedule_id, {})
-    row = ScheduleRow.of(now, arguments.schedule_id)
+    row = ScheduleRow.of(now, arguments.schedule_id, note=own.get("note"))
     return Saved(**row.model_dump(exclude={"default"}), sent_as=prepared.way, active=prepared.active, not_taken=wrong)
 
 

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from bulk_sync_local.app import API_VERSION
 from bulk_sync_local.config import LocalConfig
 from bulk_sync_local.dispatch import Service
+from bulk_sync_local.scheduler import Scheduler
 from contract.validator import ContractTransport
 
 
@@ -23,6 +24,7 @@ class Api:
     def __init__(self, config: LocalConfig, app: Starlette) -> None:
         self.config = config
         self.service: Service = app.state.service
+        self.scheduler: Scheduler = app.state.scheduler
         self._plain = httpx.ASGITransport(app=app)
         self._checked = ContractTransport(self._plain)
 
