@@ -2,7 +2,8 @@
 
 `create_app(config)` works behind an in-process transport, which runs no lifespan, and under any ASGI server. There
 schedules fire from its start to its end; in-process they do once `app.state.scheduler.start()` has been called.
-Order of the checks: route, body size, credential, API version, method; then those of `dispatch.py`.
+Order of the checks: credential, requests under way, API version, route, method, body size; then those of
+`dispatch.py`. Two things need no credential: the description of the service, and the signed addresses of log files.
 """
 
 import base64
@@ -18,10 +19,10 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from bulk_sync_local import log_files
+from bulk_sync_local import description, log_files
 from bulk_sync_local.clock import Clock, system_clock
 from bulk_sync_local.config import LocalConfig
 from bulk_sync_local.dispatch import Call, Endpoint, Service, parse_body, parse_query, refusal
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 API_VERSION = "2025-09-18"
 VERSION_HEADER = "X-Polytomic-Version"
 MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_UNDER_WAY = 100
+"""Requests answered at a time. Each may hold a body in memory, and beyond the threads there are they only queue."""
 
 
 def create_app(config: LocalConfig, *, clock: Clock = system_clock) -> Starlette:
@@ -59,10 +62,23 @@ def create_app(config: LocalConfig, *, clock: Clock = system_clock) -> Starlette
         finally:
             await to_thread.run_sync(scheduler.stop)
 
-    app = Starlette(routes=[Mount("/", app=Api(service))], lifespan=serving)
+    app = Starlette(routes=[_Everything(Api(service))], lifespan=serving)
     app.state.service = service
     app.state.scheduler = scheduler
     return app
+
+
+class _Everything(BaseRoute):
+    """Hands every request over. Starlette's own patterns leave out paths with an encoded line break."""
+
+    def __init__(self, api: "Api") -> None:
+        self._api = api
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._api(scope, receive, send)
 
 
 class Api:
@@ -70,6 +86,7 @@ class Api:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._under_way = 0
         self._routes = [(_segments(endpoint.path), endpoint) for endpoint in endpoints()]
         # A literal segment wins over a parameter: /api/bulk/syncs/status is not a sync called `status`.
         self._routes.sort(key=lambda route: [segment.startswith("{") for segment in route[0]])
@@ -77,10 +94,14 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
+            if _raw_path(request) == description.PATH:
+                await _description(request)(scope, receive, send)
+                return
             if _raw_path(request).startswith(log_files.PREFIX):
                 await (await self._file(request))(scope, receive, send)
                 return
-            outcome = await self._outcome(request)
+            self._authenticate(request)
+            outcome = await self._in_turn(request)
         except ApiError as error:
             outcome = outcome_of(refusal(error))
         except ClientDisconnect:
@@ -90,8 +111,18 @@ class Api:
             outcome = outcome_of(refusal(ApiError(500, "the local service failed; its log has the details")))
         await _response(outcome)(scope, receive, send)
 
+    async def _in_turn(self, request: Request) -> Outcome:
+        if self._under_way >= MAX_UNDER_WAY:
+            raise ApiError(
+                429, f"{MAX_UNDER_WAY} requests are being answered; repeat this one later", headers={"Retry-After": "1"}
+            )
+        self._under_way += 1
+        try:
+            return await self._outcome(request)
+        finally:
+            self._under_way -= 1
+
     async def _outcome(self, request: Request) -> Outcome:
-        self._authenticate(request)
         version = request.headers.get(VERSION_HEADER)
         if version != API_VERSION:
             sent = "no version" if version is None else f"version {version!r}"
@@ -111,8 +142,7 @@ class Api:
 
     async def _file(self, request: Request) -> Response:
         """A log file: its signed address is the credential, and a browser sends no headers of the API."""
-        if request.method not in ("GET", "HEAD"):
-            raise ApiError(405, f"{request.method} is not possible here; GET is")
+        _require_reading(request)
         query = request.scope["query_string"].decode("latin-1")
         service = self._service
         file = await to_thread.run_sync(log_files.read, service.store, service.clock, _raw_path(request), query)
@@ -142,16 +172,37 @@ class Api:
         # The raw path, because an encoded slash inside a schema id is not a separator.
         segments = [unquote(part) for part in _segments(_raw_path(request))]
         allowed: list[str] = []
+        template: str | None = None
         for pattern, endpoint in self._routes:
             path = _match(pattern, segments)
-            if path is None:
+            # An id is a UUID, so never a word of the API's own; a schema may be called like one.
+            if path is None or (template not in (None, endpoint.path) and "schema_id" not in path):
                 continue
+            template = template or endpoint.path
             if endpoint.method == request.method:
                 return endpoint, path
             allowed.append(endpoint.method)
         if allowed:
-            raise ApiError(405, f"{request.method} is not possible here; {', '.join(allowed)} is")
+            raise _wrong_method(request, allowed)
         raise ApiError(404, f"there is nothing at {request.url.path}")
+
+
+def _description(request: Request) -> Response:
+    """What the service is, for tools that read such descriptions; it holds nothing of the workspace."""
+    _require_reading(request)
+    return Response(description.served(), media_type="application/json")
+
+
+def _require_reading(request: Request) -> None:
+    if request.method not in ("GET", "HEAD"):
+        raise _wrong_method(request, ["GET", "HEAD"])
+
+
+def _wrong_method(request: Request, allowed: list[str]) -> ApiError:
+    possible = f"{', '.join(allowed)} {'is' if len(allowed) == 1 else 'are'}"
+    return ApiError(
+        405, f"{request.method} is not possible here; {possible}", headers={"Allow": ", ".join(sorted(allowed))}
+    )
 
 
 def _origin(request: Request) -> str | None:

@@ -97,7 +97,7 @@ class SchemaBody(Body):
     filters: list[FilterBody] | None = None
     tracking_field: str | None = None
     partition_key: str | None = None
-    data_cutoff_timestamp: Time | Literal[""] | None = None
+    data_cutoff_timestamp: Time | None = None
     disable_data_cutoff: bool | None = None
     history_enabled: bool | None = None
     user_output_name: str | None = None
@@ -111,7 +111,7 @@ class SchemaBody(Body):
             filters=tuple(entry.row_filter() for entry in self.filters or ()),
             tracking_field=self.tracking_field or None,
             partition_key=self.partition_key or None,
-            data_cutoff_timestamp=self.data_cutoff_timestamp or None,
+            data_cutoff_timestamp=self.data_cutoff_timestamp,
             disable_data_cutoff=bool(self.disable_data_cutoff),
             history_enabled=bool(self.history_enabled),
             user_output_name=self.user_output_name or None,

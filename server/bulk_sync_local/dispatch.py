@@ -244,4 +244,4 @@ def _words(detail: ErrorDetails, noun: str) -> str:
 
 def refusal(error: ApiError) -> Answer:
     """The answer for a definite refusal."""
-    return Answer(error.body(), error.status)
+    return Answer(error.body(), error.status, error.headers)

@@ -1,6 +1,6 @@
 """Errors of the REST API: one exception, and the bodies it turns into (api/README.md 1, Errors).
 
-ApiError                  any definite refusal; carries status, words, an error name and metadata
+ApiError                  any definite refusal; carries status, words, an error name, metadata and headers
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,20 @@ class ApiError(Exception):
     """A request that is answered with an error status. `message` is written for the caller, person or model."""
 
     def __init__(
-        self, status: int, message: str, *, key: str | None = None, metadata: Mapping[str, Any] | None = None
+        self,
+        status: int,
+        message: str,
+        *,
+        key: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.key = key or _KEYS.get(status, "error")
         self.metadata = dict(metadata or {})
+        self.headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
         """The answer's body: `key`, `message`, `metadata`, `status`."""
@@ -32,6 +39,7 @@ _KEYS = {
     409: "conflict",
     413: "body_too_large",
     422: "not_possible",
+    429: "too_many_requests",
     500: "internal_error",
 }
 

@@ -23,6 +23,8 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from contract.packaged import Loader
+
 DESCRIPTION = Path(__file__).with_name("openapi.yaml")
 _BASE = "urn:bulk-sync:openapi"
 _METHODS = frozenset({"get", "put", "post", "patch", "delete"})
@@ -79,7 +81,7 @@ class Contract:
     @cache
     def load(path: Path = DESCRIPTION) -> "Contract":
         """The contract in `path`, the same object each time."""
-        return Contract(yaml.load(path.read_text(encoding="utf-8"), _Loader))
+        return Contract(yaml.load(path.read_text(encoding="utf-8"), Loader))
 
     def find(self, method: str, raw_path: str) -> tuple[Operation, dict[str, str]]:
         """The operation for a path as it is on the wire, and its decoded path values.
@@ -319,16 +321,6 @@ class ContractTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self.inner.aclose()
-
-
-class _Loader(yaml.CSafeLoader):
-    """Leaves dates as the text they are in JSON."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def _is_place(segment: str) -> bool:
