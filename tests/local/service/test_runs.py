@@ -137,6 +137,31 @@ async def test_new_columns_follow_the_policy_of_the_sync(
     assert {field["id"] for field in schema["fields"] if field["enabled"]} == expected
 
 
+@pytest.mark.parametrize(("policy", "joined"), [("onlyIncremental", {"orders"}), ("onlyNonIncremental", {"customers"})])
+async def test_new_columns_may_follow_how_their_table_is_read(
+    api: Api, workspace: Path, policy: str, joined: set[str]
+) -> None:
+    sync_id = await api.sync(
+        await api.connection("sqlite", "shop.sqlite"),
+        await api.connection("sqlite", "warehouse.sqlite"),
+        schemas=["customers", {"id": "orders", "tracking_field": "id"}],
+        automatically_add_new_fields=policy,
+    )
+    for table in ("customers", "orders"):
+        _sql(workspace / "shop.sqlite", f"ALTER TABLE {table} ADD COLUMN city TEXT")
+    await api.run(sync_id)
+    with closing(sqlite3.connect(workspace / "warehouse.sqlite")) as connection:
+        found = {
+            table
+            for table in ("customers", "orders")
+            if "city" in {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        }
+    assert found == joined
+    for table in ("customers", "orders"):
+        schema = await api.ok("GET", f"/api/bulk/syncs/{sync_id}/schemas/{table}")
+        assert next(field["enabled"] for field in schema["fields"] if field["id"] == "city") is (table in joined)
+
+
 async def test_a_cancelled_run_ends_as_canceled_and_changes_nothing(
     open_api: Callable[..., Api], config: LocalConfig, workspace: Path
 ) -> None:
