@@ -1,7 +1,8 @@
 """Fixtures every test may use."""
 
 import os
-from collections.abc import AsyncGenerator
+import threading
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("POLYTOMIC_", "BULK_SYNC_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_scheduler_stays() -> Generator[None]:
+    """Whatever a test has started to fire schedules it has ended, or they could fire in the middle of another."""
+    yield
+    assert [thread for thread in threading.enumerate() if thread.name == "scheduler"] == []
 
 
 @pytest.fixture

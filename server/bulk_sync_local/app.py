@@ -52,7 +52,7 @@ def create_app(config: LocalConfig, *, clock: Clock = system_clock) -> Starlette
     config.make_state_dir()
     store = Store(config.store_path)
     service = Service(config, store, clock, Supervisor(config, store, clock))
-    scheduler = Scheduler(store, clock, service.supervisor)
+    scheduler = Scheduler(config, store, clock, service.supervisor)
 
     @asynccontextmanager
     async def serving(_app: Starlette) -> AsyncGenerator[None]:

@@ -89,15 +89,15 @@ def source_table(table: SourceTable, *, include_fields: bool) -> Json:
     return shown
 
 
-def note_on(schedules: Iterable[StoredSchedule]) -> Json:
-    """A `note`, which is outside the typed contract, when some of the schedules never fire here."""
+def note_on(schedules: Iterable[StoredSchedule]) -> str | None:
+    """What is to be said of schedules that never fire here; None when there are none."""
     silent = sorted({one.settings.frequency for one in schedules if timing.stored_only(one.settings)})
     if not silent:
-        return {}
-    return {
-        "note": f"Schedules of frequency {', '.join(silent)} are stored and never fire on the local service: the API "
-        "does not publish what they go by."
-    }
+        return None
+    return (
+        f"Schedules of frequency {', '.join(silent)} are stored and never fire on the local service: the API does not "
+        "publish what they go by."
+    )
 
 
 def embedded_schedule(config: LocalConfig, schedule: StoredSchedule) -> Json:
@@ -123,8 +123,8 @@ def embedded_schedule(config: LocalConfig, schedule: StoredSchedule) -> Json:
 
 
 def own_schedule(config: LocalConfig, schedule: StoredSchedule) -> Json:
-    """A schedule as its own endpoints show it (camelCase); `id` is outside the typed contract."""
-    settings = schedule.settings
+    """A schedule as its own endpoints show it (camelCase); `id` and `note` are outside the typed contract."""
+    settings, note = schedule.settings, note_on([schedule])
     return {
         "id": schedule.id,
         "frequency": settings.frequency,
@@ -144,7 +144,7 @@ def own_schedule(config: LocalConfig, schedule: StoredSchedule) -> Json:
         "updatedBy": config.organization_id,
         "deletedAt": None,
         "deletedBy": None,
-        **note_on([schedule]),
+        **({} if note is None else {"note": note}),
     }
 
 

@@ -3,14 +3,21 @@
 Any number of processes may do so on one state directory. A firing, and the moment its schedule reckons from next, are
 read and written in one transaction that holds the store's write lock, so that one process makes it and the others
 find it made. Its run is recorded in the same transaction, by the code that records a run started by hand.
+
+One of them holds a lock on `scheduler.lock`, for no other purpose than that it can be told whether schedules fire.
 """
 
 import logging
 import threading
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from bulk_sync_local import starting, store_console, store_executions, store_schedules, store_syncs, timing
 from bulk_sync_local.clock import Clock, to_text
+from bulk_sync_local.config import LocalConfig
 from bulk_sync_local.errors import ApiError
 from bulk_sync_local.ids import new_id
 from bulk_sync_local.store import Store, Tx
@@ -26,10 +33,30 @@ _LONGEST_WAIT = 300.0
 _STOP_SECONDS = 5.0
 
 
+def lock_path(config: LocalConfig) -> Path:
+    """The file that some process keeps locked while schedules fire."""
+    return config.state_dir / "scheduler.lock"
+
+
+def schedules_fire(config: LocalConfig) -> bool:
+    """Whether a process fires schedules on this state directory now."""
+    if not lock_path(config).exists():
+        return False
+    lock = FileLock(lock_path(config))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
 class Scheduler:
     """Looks at the schedules again and again in a thread of its own, from `start` to `stop`."""
 
-    def __init__(self, store: Store, clock: Clock, supervisor: Supervisor) -> None:
+    def __init__(self, config: LocalConfig, store: Store, clock: Clock, supervisor: Supervisor) -> None:
+        # Taken in the thread that calls `start`, and given back in the scheduler's own.
+        self._lock = FileLock(lock_path(config), thread_local=False)
         self._store = store
         self._clock = clock
         self._supervisor = supervisor
@@ -39,6 +66,7 @@ class Scheduler:
     def start(self) -> None:
         """Begins to fire. May be called again."""
         if self._thread is None:
+            self._be_known()
             self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
             self._thread.start()
 
@@ -49,15 +77,24 @@ class Scheduler:
             self._thread.join(_STOP_SECONDS)
 
     def tick(self) -> datetime | None:
-        """Fires what is due now. Returns when something is due next, None when nothing will be."""
+        """Fires what is due now. Returns when something is due next, None when nothing will be.
+
+        Raises what went wrong, once every sync has been looked at.
+        """
         # A run whose worker is dead would otherwise keep its sync from firing until somebody asks how it stands.
         self._supervisor.sweep()
         now = self._clock()
         with self._store.read() as tx:
             active = store_schedules.of_active_syncs(tx)
+        failures: list[Exception] = []
         for sync_id, schedules in active.items():
             if timing.due(schedules, now) or any(timing.unreckoned(schedule, now) for schedule in schedules):
-                self._attend(sync_id)
+                try:
+                    self._attend(sync_id)
+                except Exception as failure:
+                    failures.append(failure)
+        if failures:
+            raise ExceptionGroup(f"the schedules of {len(failures)} syncs could not be attended to", failures)
         return min(
             (at for at in (timing.upcoming(schedules, now) for schedules in active.values()) if at is not None),
             default=None,
@@ -83,11 +120,18 @@ class Scheduler:
         if execution_id is not None:
             self._supervisor.start_worker(execution_id)
 
+    def _be_known(self) -> None:
+        """Takes the lock if nobody has it."""
+        if not self._lock.is_locked:
+            with suppress(Timeout):
+                self._lock.acquire(timeout=0)
+
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
             wait = POLL_SECONDS
             try:
+                self._be_known()
                 due = self.tick()
                 failures = 0
                 if due is not None:
@@ -98,6 +142,7 @@ class Scheduler:
                 failures += 1
                 wait = min(_LONGEST_WAIT, POLL_SECONDS * 2**failures)
             self._stop.wait(max(wait, _SHORTEST_WAIT))
+        self._lock.release()
 
 
 def _fire(tx: Tx, sync: StoredSync, due: list[timing.Due], now: datetime) -> str | None:

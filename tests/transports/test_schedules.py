@@ -65,7 +65,11 @@ async def test_the_served_local_service_fires_without_being_asked_anything(works
     async with started(place, "local", "--port", "0") as service:
         await service.says(re.compile("POLYTOMIC_API_KEY="))
         done = await scheduled_run(workshop, sync_id)
-        assert await service.end(signal.SIGTERM) == 0
+        async with workshop.tools() as tools:
+            assert "note" not in (await tools.get_bulk_sync_status(sync_id=sync_id)).data
+            await service.end(signal.SIGKILL)
+            told = (await tools.get_bulk_sync_status(sync_id=sync_id)).data
+    assert "No schedule fires at present" in told["note"]
     assert (done["trigger"], done["status"]) == ("scheduled", "completed")
     assert workshop.rows("SELECT count(*) FROM customers") == [(3,)]
 
@@ -75,7 +79,8 @@ async def test_a_server_fires_from_the_first_call_on(workshop: Workshop, place: 
     async with started(place) as server:
         async with server.tools(MODERN) as tools:
             await tools.client.list_tools()
-            assert "next_run" in (await tools.get_bulk_sync_status(sync_id=sync_id)).data
+            told = (await tools.get_bulk_sync_status(sync_id=sync_id)).data
+            assert ("next_run" in told, "note" in told) == (True, False)
             done = await scheduled_run(workshop, sync_id)
         assert await server.end() == 0
     assert (done["trigger"], done["status"]) == ("scheduled", "completed")

@@ -8,8 +8,14 @@ from bulk_sync_local.dispatch import Answer, Call, Endpoint, Query, QueryBool, d
 from bulk_sync_local.errors import bad_request, not_found
 from bulk_sync_local.ids import canonical_uuid
 from bulk_sync_local.lookups import sync_of
+from bulk_sync_local.scheduler import schedules_fire
 from bulk_sync_local.store import Tx
 from bulk_sync_local.store_syncs import StoredSync
+
+NOBODY_FIRES = (
+    "No schedule fires at present: nothing that fires them runs on this state directory. `bulk-sync-mcp local` does "
+    "while it runs, and so does an MCP server on the local service from its first call on."
+)
 
 
 class ListStatuses(Query):
@@ -28,7 +34,7 @@ def get_bulk_sync_status(call: Call, tx: Tx) -> Answer:
             "last_execution": None if last is None else render.execution(last, now),
             "next_execution_time": _next(tx, sync, now),
             "ingestion_status": None,
-            **render.note_on(store_schedules.every(tx, sync.id) if sync.active else []),
+            **_note(call, tx, sync),
         }
     )
 
@@ -57,6 +63,16 @@ def _named(tx: Tx, text: str) -> StoredSync:
 def _next(tx: Tx, sync: StoredSync, now: datetime) -> str | None:
     at = timing.upcoming(store_schedules.every(tx, sync.id), now) if sync.active else None
     return None if at is None else to_text(at)
+
+
+def _note(call: Call, tx: Tx, sync: StoredSync) -> render.Json:
+    """A `note`, which is outside the typed contract, when schedules that are on do not fire."""
+    schedules = store_schedules.every(tx, sync.id) if sync.active else []
+    notes = [render.note_on(schedules)]
+    if any(timing.fires(one.settings) for one in schedules) and not schedules_fire(call.service.config):
+        notes.append(NOBODY_FIRES)
+    said = [note for note in notes if note is not None]
+    return {"note": " ".join(said)} if said else {}
 
 
 def _summary(tx: Tx, sync: StoredSync, now: datetime) -> render.Json:

@@ -550,6 +550,50 @@ async def test_the_thread_fires_without_anybody_asking_and_ends_when_told(held: 
     assert not held.scheduler._thread.is_alive()
 
 
+async def test_a_status_tells_when_nothing_fires(held: Api, open_api: Callable[..., Api], clock: Clock) -> None:
+    sync_id = await active(held)
+    off = await active(held, active=False, name="off")
+    manual = await active(held, default_schedule={"frequency": "manual"}, name="manual")
+    assert "No schedule fires at present" in (await status(held, sync_id))["note"]
+    assert "note" not in await status(held, off)
+    assert "note" not in await status(held, manual)
+    first, second = open_api(held.config, clock=clock), open_api(held.config, clock=clock)
+    first.scheduler.start()
+    second.scheduler.start()
+    assert "note" not in await status(held, sync_id)
+    await asyncio.to_thread(second.scheduler.stop)
+    assert "note" not in await status(held, sync_id)
+    await asyncio.to_thread(first.scheduler.stop)
+    assert "note" in await status(held, sync_id)
+
+
+async def test_of_two_that_fire_one_that_stays_is_known(
+    held: Api, open_api: Callable[..., Api], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "POLL_SECONDS", 0.01)
+    sync_id = await active(held)
+    first, second = open_api(held.config, clock=clock), open_api(held.config, clock=clock)
+    first.scheduler.start()
+    second.scheduler.start()
+    await asyncio.to_thread(first.scheduler.stop)
+    await held.until(f"/api/bulk/syncs/{sync_id}/status", lambda found: "note" not in found)
+    await asyncio.to_thread(second.scheduler.stop)
+
+
+async def test_a_sync_that_cannot_be_read_does_not_keep_the_others_from_firing(held: Api, clock: Clock) -> None:
+    await active(held)
+    await active(held, name="another")
+    with held.service.store.write() as tx:
+        broken, sound = store_schedules.of_active_syncs(tx)
+        tx.execute("UPDATE sync_schemas SET settings = 'nonsense' WHERE sync_id = ?", (broken,))
+    clock.to("2026-05-12T04:15")
+    with pytest.raises(ExceptionGroup, match="of 1 syncs"):
+        held.scheduler.tick()
+    assert len(await executions(held, sound)) == 1
+    with held.service.store.read() as tx:
+        assert store_schedules.every(tx, broken)[0].reckoned_from == "2026-05-12T04:00:00.000000Z"
+
+
 async def test_trouble_with_the_store_is_logged_and_the_thread_goes_on(
     held: Api, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
