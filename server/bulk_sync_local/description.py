@@ -41,6 +41,9 @@ _NARROWER: dict[str, dict[str, Any]] = {
     "name": {"minLength": 1, "maxLength": 255},
     "policies": {"maxItems": 0},
     "source_configuration": {"maxProperties": 0},
+    "concurrency_limit": {"minimum": 1, "maximum": 2**31 - 1},
+    "resync_concurrency_limit": {"minimum": 1, "maximum": 2**31 - 1},
+    "ingestion_failure_threshold": {"minimum": 0, "maximum": 2**31 - 1},
 }
 """What requests may hold here, by key: there are no permission policies, and no source takes settings of a sync."""
 _NAMING = {
