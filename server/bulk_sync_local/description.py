@@ -37,6 +37,24 @@ _WORDS = {
     "TooManyRequests": "Too many requests are being answered; repeat this one after `Retry-After` seconds.",
     "InternalServerError": "The service failed; its log has the details.",
 }
+_NARROWER: dict[str, dict[str, Any]] = {
+    "name": {"minLength": 1, "maxLength": 255},
+    "policies": {"maxItems": 0},
+    "source_configuration": {"maxProperties": 0},
+    "concurrency_limit": {"minimum": 1, "maximum": 2**31 - 1},
+    "resync_concurrency_limit": {"minimum": 1, "maximum": 2**31 - 1},
+    "ingestion_failure_threshold": {"minimum": 0, "maximum": 2**31 - 1},
+}
+"""What requests may hold here, by key: there are no permission policies, and no source takes settings of a sync."""
+_NAMING = {
+    "BulkField": "id",
+    "BulkFilter": "field_id",
+    "BulkSchemaPatch": "id",
+    "FieldConfiguration": "id",
+    "SchemaConfiguration": "id",
+    "UpdateBulkField": "id",
+}
+"""Parts of requests, and the key by which each names a table or a column; the API's types leave it open."""
 _HEADERS = {"MethodNotAllowed": "Allow", "TooManyRequests": "Retry-After"}
 
 
@@ -52,8 +70,7 @@ def _of_this_service(document: dict[str, Any]) -> dict[str, Any]:
     components["responses"] = {name: _error(name) for name in _NAMES.values()}
     components["schemas"]["ApiError"]["required"] = ["key", "message", "metadata", "status"]
     components["headers"]["PolytomicVersion"]["required"] = True
-    for name in ("CreateConnectionRequest", "TestConnectionRequest", "UpdateConnectionRequest"):
-        components["schemas"][name]["anyOf"] = [_connection(entry, name) for entry in infos()]
+    _narrow_requests(components["schemas"])
     for path, operations in document["paths"].items():
         for method in _METHODS:
             if method in operations:
@@ -67,6 +84,21 @@ def _of_this_service(document: dict[str, Any]) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
     }
+
+
+def _narrow_requests(schemas: dict[str, Any]) -> None:
+    for name in ("CreateConnectionRequest", "TestConnectionRequest", "UpdateConnectionRequest"):
+        schemas[name]["anyOf"] = [_connection(entry, name) for entry in infos()]
+    for name in [name for name in schemas if name.endswith("Request")]:
+        properties = schemas[name]["properties"]
+        for key in _NARROWER.keys() & properties.keys():
+            properties[key] |= _NARROWER[key]
+    for name, key in _NAMING.items():
+        schemas[name]["properties"][key] |= {"type": "string", "minLength": 1}
+        schemas[name]["required"] = sorted({key, *schemas[name].get("required", ())})
+    schemas["BulkFilter"]["properties"]["function"] = {"$ref": "#/components/schemas/FilterFunction"}
+    schemas["PatchBulkSyncSchemasRequest"]["required"] = ["schemas"]
+    schemas["PatchBulkSyncSchemasRequest"]["properties"]["schemas"] |= {"type": "array", "minItems": 1}
 
 
 def _connection(entry: ConnectorInfo, request: str) -> dict[str, Any]:

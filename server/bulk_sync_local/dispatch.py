@@ -1,11 +1,12 @@
 """What an endpoint is, and what it is given: path, query and body checked before any of its code runs."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_origin  # Any: JSON values
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from bulk_sync_local.clock import Clock, from_text, to_text
@@ -38,10 +39,20 @@ def _query_bool(value: object) -> bool:
     raise ValueError("must be true or false")
 
 
+_MANY = 1_000_000_000
+"""More than any page; a larger number is lowered, as the API does with page sizes (api/README.md 1)."""
+
+
 def _query_count(value: object) -> int:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and 0 < len(value) <= 9 and int(value) > 0:
-        return int(value)
+    digits = value.lstrip("0") if isinstance(value, str) and value.isascii() and value.isdigit() else ""
+    if digits:
+        return min(int(digits[:10]), _MANY)
     raise ValueError("must be a whole number above 0")
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 3.0 is a whole one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _uuid(value: str) -> str:
@@ -57,6 +68,7 @@ def _time(value: str) -> str:
 
 QueryBool = Annotated[bool, BeforeValidator(_query_bool)]
 QueryCount = Annotated[int, BeforeValidator(_query_count)]
+WholeNumber = Annotated[int, BeforeValidator(_whole), Field(le=2**31 - 1)]
 Uuid = Annotated[str, AfterValidator(_uuid)]
 Time = Annotated[str, AfterValidator(_time)]
 """An RFC 3339 time; kept in the store's own form."""
@@ -182,7 +194,9 @@ def parse_body(model: type[Body] | None, raw: bytes) -> Body | None:
             raise bad_request("this call takes no body")
         return None
     try:
-        parsed: object = json.loads(raw, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        parsed: object = json.loads(
+            raw, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite
+        )
     except (ValueError, RecursionError) as error:
         if isinstance(error, _DuplicateKeyError):
             raise bad_request(str(error)) from None
@@ -210,6 +224,13 @@ def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    """A number too large for a float would be stored as infinity, which JSON cannot say."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
 
 
 def _strings(value: object) -> tuple[str, ...]:

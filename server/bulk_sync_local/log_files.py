@@ -90,7 +90,8 @@ def read(store: Store, clock: Clock, path: str, query: str) -> File:
     if not (expires.isascii() and expires.isdigit() and len(expires) <= 12):
         raise ApiError(403, "this address is not signed by this service")
     with store.read() as tx:
-        if not hmac.compare_digest(_signature(store_exports.signing_key(tx), path, int(expires)), signature):
+        expected = _signature(store_exports.signing_key(tx), path, int(expires))
+        if not hmac.compare_digest(expected.encode(), signature.encode()):
             raise ApiError(403, "this address is not signed by this service")
         if clock().timestamp() >= int(expires):
             raise ApiError(403, "this address has expired; ask the API for a new one")

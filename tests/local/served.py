@@ -53,10 +53,13 @@ def until(what: str, found: Callable[[], T | None]) -> T:
 
 @contextmanager
 def served(directory: Path, **environment: str) -> Iterator[Served]:
-    """Serves an empty workspace in `directory`; in the end the service stops, and no run may be left of it."""
+    """Serves the workspace in `directory`; in the end runs have to end by themselves, and the service when told to.
+
+    Several may serve one directory.
+    """
     place = empty_place(directory)
-    place.workspace.mkdir()
-    key_file, log = directory / "key", directory / "service.log"
+    place.workspace.mkdir(exist_ok=True)
+    key_file, log = directory / "key", directory / f"service-{len(list(directory.glob('service-*.log')))}.log"
     key_file.write_text(KEY)
     words = ["local", "--port", "0", "--key-file", str(key_file), *place.flags]
     with log.open("wb") as errors:
@@ -76,14 +79,20 @@ def served(directory: Path, **environment: str) -> Iterator[Served]:
 
     try:
         yield Served(until("the service says its address", address), place, process, log)
-        until("runs end", lambda: None if set(processes_of(directory)) - {process.pid} else True)
+        until("runs end", lambda: None if workers(directory) else True)
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0, log.read_text()
     finally:
-        for pid in processes_of(directory):
+        process.kill()
+        process.wait()
+        for pid in workers(directory):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        process.wait()
+
+
+def workers(directory: Path) -> list[int]:
+    """The processes that carry out runs of a service in `directory`."""
+    return [pid for pid, words in processes_of(directory).items() if "bulk_sync_local.worker" in words]
 
 
 def data(answer: httpx.Response) -> Any:

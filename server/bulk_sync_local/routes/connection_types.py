@@ -32,7 +32,8 @@ def get_connection_type_schema(call: Call, tx: Tx) -> Answer:
     entry = catalog.info(call.path["id"])
     if entry is None:
         raise not_found("connection type", call.path["id"])
-    return Answer(dict(entry.configuration_schema))
+    # The vendor's SDK takes a schema here and no boolean; this one lets nothing through either.
+    return Answer({**entry.configuration_schema, "additionalProperties": {"not": {}}})
 
 
 ENDPOINTS = [

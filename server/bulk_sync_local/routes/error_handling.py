@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from bulk_sync_local import store_syncs
-from bulk_sync_local.dispatch import Answer, Body, Call, Endpoint, data
+from bulk_sync_local.dispatch import Answer, Body, Call, Endpoint, WholeNumber, data
 from bulk_sync_local.lookups import sync_of
 from bulk_sync_local.store import Tx
 from bulk_sync_local.store_syncs import StoredSync
@@ -16,7 +16,7 @@ Address = Annotated[str, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")]
 
 class UpdateErrorHandling(Body):
     subscribers: list[Address] | None = None
-    ingestion_failure_threshold: Annotated[int, Field(ge=0)] | None = None
+    ingestion_failure_threshold: Annotated[WholeNumber, Field(ge=0)] | None = None
 
 
 def get_bulk_sync_error_handling(call: Call, tx: Tx) -> Answer:

@@ -17,7 +17,19 @@ from bulk_sync_local import (
 )
 from bulk_sync_local.bodies import AdditionalScheduleBody, ScheduleBody, SchemaConfiguration, SchemaId
 from bulk_sync_local.connectors.base import ConnectorInfo
-from bulk_sync_local.dispatch import Answer, Body, Call, Endpoint, Query, QueryBool, QueryCount, Time, Uuid, data
+from bulk_sync_local.dispatch import (
+    Answer,
+    Body,
+    Call,
+    Endpoint,
+    Query,
+    QueryBool,
+    QueryCount,
+    Time,
+    Uuid,
+    WholeNumber,
+    data,
+)
 from bulk_sync_local.engine.job import Mode, NormalizeNames
 from bulk_sync_local.errors import bad_request
 from bulk_sync_local.ids import canonical_uuid, new_id
@@ -30,7 +42,7 @@ from bulk_sync_local.store_schemas import StoredSchema
 from bulk_sync_local.store_syncs import AddFields, AddObjects, StoredSync, SyncSettings
 
 PAGE = 50
-Limit = Annotated[int, Field(ge=1)]
+Limit = Annotated[WholeNumber, Field(ge=1)]
 
 
 class SyncBody(Body):

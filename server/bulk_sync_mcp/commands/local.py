@@ -11,6 +11,11 @@ from bulk_sync_mcp.settings import SettingsError
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of `local`."""
+    parser.epilog = (
+        "Prints its address and key. A request carries the key and the version of the API: "
+        "curl -H 'Authorization: Bearer KEY' -H 'X-Polytomic-Version: 2025-09-18' ADDRESS/api/connections. "
+        "ADDRESS/openapi.json describes all of it, and needs neither."
+    )
     parser.add_argument("--port", type=int, default=8766, metavar="N", help="0 takes a free one")
     parser.add_argument(
         "--key-file", type=Path, metavar="FILE", help="file that holds the API key (default: made and printed)"

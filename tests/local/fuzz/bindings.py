@@ -13,11 +13,11 @@ OFTEN = 0.9
 
 _CONNECTIONS = {"body.source_connection_id": "sources", "body.destination_connection_id": "destinations"}
 _FILE = {"body.type": "kind", "body.configuration.path": "file"}
-_TABLE = {"body.schemas[*].id": "tables"}
 _BODY = {
     "body.connection_id": "connections",
     "body.configuration.path": "files",
     "body.schemas[*]": "tables",
+    "body.schemas[*].id": "tables",
     "body.schemas[*].tracking_field": "columns",
     "body.schemas[*].fields[*]": "columns",
     "body.schemas[*].fields[*].id": "columns",
@@ -65,6 +65,7 @@ def dictionaries(stage: Stage) -> dict[str, list[str]]:
         "sources": stage.sources,
         "destinations": stage.destinations,
         "connections": [*stage.sources, *stage.destinations],
+        "changing": [stage.changing],
         "doomed_syncs": stage.doomed_syncs,
         "doomed_schedules": stage.doomed_schedules,
         "doomed_connections": stage.doomed_connections,
@@ -90,7 +91,7 @@ def of_path(method: str, path: str) -> Iterator[tuple[str, str]]:
         elif path.startswith("/api/connection_types"):
             yield name, "types"
         elif path.startswith("/api/connections"):
-            yield name, "doomed_connections" if method == "delete" else "connections"
+            yield name, {"delete": "doomed_connections", "put": "changing"}.get(method, "connections")
         elif "execution" in path or "schedule" in path:
             yield name, "sync"
         else:
@@ -110,7 +111,7 @@ def configuration(stage: Stage, paths: Mapping[str, Any], *, fixed: bool) -> str
             ids = {f"path.{name}": kind for name, kind in of_path(method, path)}
             body = _BODY if "requestBody" in operation else {}
             if body:
-                ids |= _FILE if path.startswith("/api/connections") else {**_CONNECTIONS, **_TABLE}
+                ids |= _FILE if path.startswith("/api/connections") else _CONNECTIONS
             drawn = body if fixed else {**ids, **body}
             values = {
                 name: f"{{ dictionary = {json.dumps(kind)}, probability = {OFTEN} }}" for name, kind in drawn.items()

@@ -15,6 +15,17 @@ _ANSWERS: Counter[str] = Counter()
 
 
 @schemathesis.hook
+def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
+    """Where a request names a table or a column, one that is there is tried as well."""
+    for name, schema in raw_schema["components"]["schemas"].items():
+        for key, described in schema.get("properties", {}).items():
+            if (name, key) in (("BulkSchemaPatch", "id"), ("SchemaConfiguration", "id")):
+                described["examples"] = ["orders"]
+            elif key == "field_id" or (name.endswith(("Field", "FieldConfiguration")) and key == "id"):
+                described["examples"] = ["id"]
+
+
+@schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """A valid idempotency key is good for one request: repeated, it would be refused before anything is looked at."""
     key = (case.headers or {}).get("Idempotency-Key")

@@ -15,7 +15,10 @@ DOOMED = 12
 
 @dataclass(frozen=True)
 class Stage:
-    """The ids of what there is, by kind. `sync` has the `execution`, the `schedule` and the export `job`."""
+    """The ids of what there is, by kind. `sync` has the `execution`, the `schedule` and the export `job`.
+
+    `changing` is a connection that nothing depends on, for calls that change one.
+    """
 
     workspace: Path
     sync: str
@@ -24,6 +27,7 @@ class Stage:
     job: str
     sources: list[str]
     destinations: list[str]
+    changing: str
     syncs: list[str]
     doomed_syncs: list[str]
     doomed_schedules: list[str]
@@ -54,7 +58,8 @@ def build(service: Served) -> Stage:
             job=job,
             sources=sources,
             destinations=destinations,
-            syncs=syncs,
+            changing=_connection(client, "sqlite", "shop.sqlite"),
+            syncs=syncs[1:],
             doomed_schedules=schedules,
             doomed_syncs=[_sync(client, sources[0], destinations[1]) for _ in range(DOOMED)],
             doomed_connections=[_connection(client, "sqlite", "shop.sqlite") for _ in range(DOOMED)],

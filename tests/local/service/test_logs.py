@@ -79,7 +79,8 @@ async def test_a_changed_or_unsigned_address_gives_nothing(api: Api, sync_id: st
     console, tables = await addresses(api, sync_id, execution["id"])
     later = console.replace("expires=", "expires=9")
     crossed = console.partition("?")[0] + "?" + tables.partition("?")[2]
-    for wrong in (console.partition("?")[0], console[:-1] + ("0" if console[-1] != "0" else "1"), later, crossed):
+    odd = console.partition("signature=")[0] + "signature=%C3%A9"
+    for wrong in (console.partition("?")[0], console[:-1] + ("0" if console[-1] != "0" else "1"), later, crossed, odd):
         answer = await fetched(api, wrong)
         assert answer.status_code == 403, wrong
         assert "not signed" in answer.json()["message"]

@@ -84,10 +84,28 @@ async def test_an_id_that_is_no_uuid_or_names_nothing_is_not_found(api: Api, pat
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"{", b"[]", b'"x"', b'{"active": true, "active": false}', b'{"active": NaN}', b"\xff"]
+    "raw",
+    [b"", b"{", b"[]", b'"x"', b'{"active": true, "active": false}', b'{"active": NaN}', b'{"active": 1e999}', b"\xff"],
 )
 async def test_a_body_that_is_no_plain_json_object_is_refused(api: Api, sync_id: str, raw: bytes) -> None:
     await api.refused(400, "POST", f"/api/bulk/syncs/{sync_id}/activate", content=raw)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", '[{"deep": 1e999}]', '"\\ud800"', "1" + "0" * 5000])
+async def test_what_could_not_be_written_down_again_is_refused(api: Api, sync_id: str, number: str) -> None:
+    path = f"/api/bulk/syncs/{sync_id}/schemas/orders"
+    raw = f'{{"enabled": true, "filters": [{{"field_id": "id", "function": "Equality", "value": {number}}}]}}'
+    await api.refused(400, "PUT", path, content=raw.encode())
+    assert (await api.ok("GET", path))["filters"] == []
+
+
+async def test_whole_numbers_are_taken_in_either_form_and_within_bounds(api: Api, sync_id: str) -> None:
+    path = f"/api/bulk/syncs/{sync_id}/error-handling"
+    told = await api.ok("PUT", path, {"ingestion_failure_threshold": 338.0})
+    assert told["ingestion_failure_threshold"] == 338
+    for wrong in (338.5, -1, 10**20, True, "5"):
+        body = {"ingestion_failure_threshold": wrong}
+        assert "ingestion_failure_threshold" in await api.refused(400, "PUT", path, body)
 
 
 async def test_a_body_where_none_belongs_is_refused(api: Api, sync_id: str) -> None:
@@ -184,7 +202,8 @@ async def test_listed_syncs_are_paged_by_last_change(api: Api) -> None:
         token = f"&page_token={body['pagination']['next_page_token']}"
     assert seen == expected
     assert [entry["id"] for entry in await api.ok("GET", "/api/bulk/syncs?active=true")] == ids[:1]
-    assert len(await api.ok("GET", "/api/bulk/syncs?active=false&limit=500")) == 4
+    for more_than_there_are in ("500", "9" * 40):
+        assert len(await api.ok("GET", f"/api/bulk/syncs?active=false&limit={more_than_there_are}")) == 4
 
 
 async def test_validation_errors_are_listed_together(api: Api) -> None:
