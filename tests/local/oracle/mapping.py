@@ -199,7 +199,7 @@ SOURCES: dict[str, tuple[Declared, ...]] = {
         Declared("text[]", "VARCHAR[]", "likewise"),
         Declared("numeric[]", "VARCHAR[]", "and arrays of other types; the elements' text"),
         Declared("oid", "BIGINT"),
-        Declared("inet", "VARCHAR", "its text; so are enums, xml, ranges, bits and all others", ("inet", "int4range", "bit varying")),
+        Declared("inet", "VARCHAR", "its text, an address with its mask; so are enums, xml, ranges, bits and all others", ("inet", "int4range", "bit varying")),
     ),
 }  # fmt: skip
 
@@ -267,7 +267,9 @@ def _page() -> str:
 CHANGES = (
     ("postgresql", "NUL character in a text", "left out, counted as a warning; in a key it fails the table"),
     ("postgresql", "date or time outside of its calendar, infinity", "NULL, counted as a warning; in a key it fails the table"),
-    ("postgresql", "nanoseconds", "cut to microseconds"),
+    ("postgresql", "nanoseconds", "rounded to microseconds, counted as a warning; in a key it fails the table"),
+    ("sqlite", "NaN", "NULL, counted as a warning; in a key it fails the table"),
+    ("sqlite", "-0.0", "0.0"),
 )
 
 

@@ -238,6 +238,6 @@ def _postgres_literal(declared: str, value: Any) -> str:
     if isinstance(value, Span):
         return f"'{value.months} mons {value.days} days {value.microseconds} microseconds'::interval"
     if declared == "money":
-        return f"{format(value, 'f')}::numeric::money"
+        return f"'{format(value, 'f')}'::numeric::money"
     text = _written(value, " BC")
     return f"{_literal(text)}::{declared}"

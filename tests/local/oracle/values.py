@@ -260,7 +260,7 @@ def _sqlite_values(declared: str) -> st.SearchStrategy[Any]:
         good: st.SearchStrategy[Any] = decimals(min(found[0], 15), scale).map(float)
     else:
         good = fitting[carried]
-    dirty = st.sampled_from(["nope", "2024-13-01", "2024-02-30 10:00:00", "", 2, 1.5, 2**53 + 1, 1.005, b"\xff", b"abc", "12", math.inf])
+    dirty = st.sampled_from(["nope", "2024-13-01", "2024-02-30 10:00:00", "", 2, 1.5, 2**53 + 1, 1.005, b"\xff", b"abc", "12", math.inf, "infinity", "inf"])
     return st.one_of(good, good, good, good, dirty)
 
 
@@ -316,6 +316,8 @@ def _carry_postgres(declared: str, value: Any) -> Any:
         return UNFIT if isinstance(number, str) or (not isinstance(value, Day) and number > last) else value
     if declared == "character(5)":
         return value.rstrip(" ")
+    if declared == "inet":
+        return value if "/" in value else f"{value}/{128 if ':' in value else 32}"
     if declared == "numeric[]":
         return [None if one is None else format(one, "f") for one in value]
     return value
@@ -356,14 +358,14 @@ def _carry_sqlite(carried: str, declared: str, stored: Stored) -> Any:
         return UNFIT
     if carried == "DATE":
         days = parse_date(value)
-        return UNFIT if days is None or days in INFINITE else Day(days)
+        return UNFIT if days is None else Day(days)
     if carried == "TIME":
         clock = parse_clock(value)
         return UNFIT if clock is None else Clock(clock)
     moment = parse_moment(value)
-    if moment is None or isinstance(moment, str):
+    if moment is None:
         return UNFIT
-    return Moment(moment) if carried == "TIMESTAMP" else ZonedMoment(moment // 1000)
+    return Moment(moment) if carried == "TIMESTAMP" else _zoned(moment)
 
 
 def _decimal(value: Any, precision: int, scale: int) -> Any:
@@ -401,7 +403,7 @@ def present(target: str, carried: str, value: Any) -> tuple[Any, bool]:
         if isinstance(value, Day | Moment | ZonedMoment) and _outside(value):
             return None, True
         if carried == "TIMESTAMP_NS":
-            return Moment(value.nanoseconds // 1000 * 1000), False
+            return Moment((value.nanoseconds + 500) // 1000 * 1000), value.nanoseconds % 1000 != 0
         if nested and not (carried.endswith("[]") and carried != "DATE[]"):
             return Json(json.dumps(value, default=_in_json)), False
         if carried == "VARCHAR[]" and any(one and "\0" in one for one in value):
@@ -429,6 +431,8 @@ def order(value: Any) -> Any:
         return (math.isnan(value), 0.0 if math.isnan(value) else value)
     if isinstance(value, str):
         return value.encode()
+    if isinstance(value, Uuid):
+        return value.text
     if isinstance(value, Day | Moment | ZonedMoment | Clock):
         number = next(iter(vars(value).values()))
         return {"infinity": math.inf, "-infinity": -math.inf}.get(number, number)
