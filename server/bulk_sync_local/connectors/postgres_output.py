@@ -18,9 +18,10 @@ from typing import Any
 from bulk_sync_local.connectors.base import ConnectorError
 from bulk_sync_local.connectors.confined import connect as duckdb_connect
 from bulk_sync_local.connectors.confined import stream
+from bulk_sync_local.connectors.mending import mended
 from bulk_sync_local.connectors.postgres_catalog import Catalog
 from bulk_sync_local.connectors.postgres_session import READ_ONLY, READ_WRITE, Place, connect, identity, said, worded
-from bulk_sync_local.connectors.postgres_types import handed_over, mend, output_type, stage_declaration
+from bulk_sync_local.connectors.postgres_types import handed_over, mends, output_type, stage_declaration
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.apply import statements
 from bulk_sync_local.engine.names import STATE_TABLE
@@ -171,9 +172,9 @@ class PostgresOutput:
         staged = self.stage_reference(load.stage)
         kinds = [row[1] for row in self.scratch.execute(f"DESCRIBE {staged}").fetchall()]
         values = dict(zip((one.name for one in load.columns), kinds[: len(load.columns)], strict=True))
-        mended = self._mended(load, staged, values)
+        changed = mended(load, self.scratch, staged, values, mends, "PostgreSQL")
         columns = ", ".join(
-            f"{handed_over(kind, mended.get(column, name(column)))} AS {name(column)}"
+            f"{handed_over(kind, changed.get(column, name(column)))} AS {name(column)}"
             for column, kind in values.items()
         )
         schema, batches = stream(self.scratch, f"SELECT {columns} FROM {staged}")
@@ -197,24 +198,6 @@ class PostgresOutput:
             if stopped:
                 raise stopped[0] from None
             raise
-
-    def _mended(self, load: Load, staged: str, kinds: Mapping[str, str]) -> dict[str, str]:
-        """The expressions of the columns that hold what PostgreSQL cannot; each is told in the load's notes."""
-        possible = {column: one for column, kind in kinds.items() if (one := mend(kind, name(column))) is not None}
-        if not possible:
-            return {}
-        tests = ", ".join(f"count(*) FILTER ({one.test})" for one in possible.values())
-        counts = first_row(self.scratch, f"SELECT {tests} FROM {staged}")
-        needed = {column: count for column, count in zip(possible, counts, strict=True) if count}
-        for column, count in needed.items():
-            words = possible[column].words
-            if column in load.key:
-                raise TableFailed(
-                    f"{count} value(s) of the key column {column} cannot be kept in PostgreSQL as they are "
-                    f"(each {words}). Mend them at the source."
-                )
-            load.notes.append((count, f"{count} value(s) of the column {column} {words}."))
-        return {column: possible[column].value for column in needed}
 
     def _complete_stage(self, load: Load, *, becomes_output: bool) -> None:
         stage = self.reference(load.stage)

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bulk_sync_local.connectors.base import FieldType
+from bulk_sync_local.connectors.mending import Mend
 from bulk_sync_local.engine.conditions import Condition
 from bulk_sync_local.engine.sql import text
 from bulk_sync_local.engine.types import decimal, field_type, is_nested
@@ -190,31 +191,33 @@ def handed_over(carried: str, column: str) -> str:
     return f"CAST({column} AS {_WIRE[output]})" if output in _WIRE else column
 
 
-@dataclass(frozen=True, slots=True)
-class Mend:
-    """Values PostgreSQL cannot hold: a test of DuckDB, what they become, and that in words."""
-
-    test: str
-    value: str
-    words: str
+_OUTSIDE = "outside PostgreSQL's calendar became NULL"
+_FIRST, _LAST = "4714-11-24 (BC)", "5874897-12-31"
 
 
-def mend(carried: str, column: str) -> Mend | None:
-    """What may have to be mended in the quoted `column` of a stage; None when everything fits."""
-    if carried in ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE"):
-        first = f"CAST(TIMESTAMP '4713-01-01 (BC) 00:00:00' AS {carried})"
-        test = f"(NOT isfinite({column}) OR {column} < {first})"
-        return Mend(test, f"CASE WHEN NOT {test} THEN {column} END", "outside PostgreSQL's calendar became NULL")
+def mends(carried: str, column: str) -> list[Mend]:
+    """What may have to be changed in the quoted `column` of a stage: values PostgreSQL cannot hold."""
+    if carried == "DATE":
+        test = f"({column} NOT BETWEEN DATE '{_FIRST}' AND DATE '{_LAST}')"
+        return [Mend(test, _OUTSIDE, f"CASE WHEN NOT {test} THEN {column} END")]
+    if carried == "TIMESTAMP_NS":
+        infinite = Mend(f"(NOT isfinite({column}))", _OUTSIDE, f"CASE WHEN isfinite({column}) THEN {column} END")
+        return [infinite, Mend(f"(epoch_ns({column}) % 1000 <> 0)", "lost nanoseconds")]
+    if carried in ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE"):
+        test = f"(NOT isfinite({column}) OR {column} < CAST(TIMESTAMP '{_FIRST} 00:00:00' AS {carried}))"
+        return [Mend(test, _OUTSIDE, f"CASE WHEN NOT {test} THEN {column} END")]
     words = "lost a NUL character, which PostgreSQL does not have"
     if carried in ("VARCHAR[]", "VARCHAR"):
         bare = f"replace({column}, chr(0), '')"
         if carried == "VARCHAR[]":
             bare = f"list_transform({column}, lambda element: replace(element, chr(0), ''))"
-        return Mend(f"contains(CAST({column} AS VARCHAR), chr(0))", bare, words)
+        return [Mend(f"contains(CAST({column} AS VARCHAR), chr(0))", words, bare)]
     if carried == "JSON" or is_nested(carried):
         json = f"CAST({column} AS VARCHAR)" if carried == "JSON" else f"CAST(to_json({column}) AS VARCHAR)"
         # An even number of backslashes before it belongs to something else.
-        nul = r"'(^|[^\\])((?:\\\\)*)(?:\\u0000)+', '\1\2', 'g'"
-        mended = f"CAST(regexp_replace(regexp_replace({json}, {nul}), {nul}) AS JSON)"
-        return Mend(f"contains({json}, '\\u0000')", mended, words)
-    return None
+        nul = r"'(^|[^\\])((?:\\\\)*)(?:\\u0000)+'"
+        test = f"(contains({json}, '\\u0000') AND regexp_matches({json}, {nul}))"
+        once = rf"regexp_replace({json}, {nul}, '\1\2', 'g')"
+        bare = rf"CAST(regexp_replace({once}, {nul}, '\1\2', 'g') AS JSON)"
+        return [Mend(test, words, bare)]
+    return []

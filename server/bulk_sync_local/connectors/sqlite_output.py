@@ -15,6 +15,7 @@ from typing import Any
 
 from bulk_sync_local.connectors.confined import connect as duckdb_connect
 from bulk_sync_local.connectors.confined import stream
+from bulk_sync_local.connectors.mending import Mend, mended
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.apply import statements
 from bulk_sync_local.engine.names import STATE_TABLE, stage_table
@@ -53,6 +54,11 @@ def handed_over(carried: str, column: str) -> str:
     if declared == "BLOB":
         return column
     return f"CAST(to_json({column}) AS VARCHAR)" if is_nested(carried) else f"CAST({column} AS VARCHAR)"
+
+
+def mends(carried: str, column: str) -> list[Mend]:
+    """What SQLite cannot hold: it makes NULL of NaN."""
+    return [Mend(f"isnan({column})", "that are NaN became NULL")] if carried in ("FLOAT", "DOUBLE") else []
 
 
 class SQLiteOutput:
@@ -135,10 +141,9 @@ class SQLiteOutput:
     def _hand_over(self, load: Load) -> None:
         arrow = libraries.pyarrow()
         kinds = [row[1] for row in self.scratch.execute(f"DESCRIBE {self.stage_reference(load.stage)}").fetchall()]
-        columns = ", ".join(
-            f"{handed_over(kind, name(column.name))} AS {name(column.name)}"
-            for column, kind in zip(load.columns, kinds[: len(load.columns)], strict=True)
-        )
+        values = dict(zip((one.name for one in load.columns), kinds[: len(load.columns)], strict=True))
+        mended(load, self.scratch, self.stage_reference(load.stage), values, mends, "SQLite")
+        columns = ", ".join(f"{handed_over(kind, name(column))} AS {name(column)}" for column, kind in values.items())
         schema, batches = stream(self.scratch, f"SELECT {columns} FROM {self.stage_reference(load.stage)}")
 
         def watched() -> Iterator[Any]:

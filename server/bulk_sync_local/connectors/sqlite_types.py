@@ -169,16 +169,22 @@ def _temporal(column: str, kind: str, *, careful: bool) -> Reader:
         # Through TIMESTAMPTZ: a straight cast would drop an offset, and the seconds after a stray space. The session's
         # time zone is UTC. Where there is room for neither, the straight cast says the same in half the time.
         "TIMESTAMP": f"CASE WHEN {source} LIKE '____-__-_____:__:__' AND {source} NOT LIKE '___________% %' "
-        f"THEN TRY_CAST({source} AS TIMESTAMP) ELSE CAST(TRY_CAST({source} AS TIMESTAMPTZ) AS TIMESTAMP) END",
-        "TIMESTAMP WITH TIME ZONE": f"TRY_CAST({source} AS TIMESTAMPTZ)",
+        f"THEN TRY_CAST({source} AS TIMESTAMP) ELSE CAST(TRY_CAST({_no_number(source)} AS TIMESTAMPTZ) AS TIMESTAMP) "
+        "END",
+        "TIMESTAMP WITH TIME ZONE": f"TRY_CAST({_no_number(source)} AS TIMESTAMPTZ)",
         "TIME": f"TRY_CAST({source} AS TIME)",
         "DATE": f"CASE WHEN TRY_CAST({source} AS TIMESTAMP) = TRY_CAST({source} AS DATE) "
-        f"THEN TRY_CAST({source} AS DATE) END",
+        f"THEN TRY_CAST({_no_number(source)} AS DATE) END",
     }[kind]
     if not careful:
         return Reader("''", column, None, restore)
     select = f"CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) END"
     return Reader("x''", select, f"typeof({column}) NOT IN ('text', 'null')", restore)
+
+
+def _no_number(source: str) -> str:
+    """`source` unless it is how the driver prints an infinite REAL, which DuckDB would take for an infinite time."""
+    return f"CASE WHEN {source} NOT IN ('inf', '-inf') THEN {source} END"
 
 
 def narrowed(condition: Condition, column: str) -> str | None:

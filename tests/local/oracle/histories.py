@@ -1,0 +1,216 @@
+"""Histories: a sync, its source tables, and what happens to both between runs, as Hypothesis makes them up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from local.oracle import mapping, values
+from local.oracle.sources import Column
+
+PLAIN_NAMES = {
+    # name: as it is normalised, and by the legacy rule
+    "id": ("id", "id"),
+    "Order Lines": ("order_lines", "Order_Lines"),
+    "select": ("select", "select"),
+    "rowid": ("rowid", "rowid"),
+    "Größe": ("grosse", "Gr__e"),
+    "a.b": ("a_b", "a_b"),
+    'na"me': ("na_me", "na_me"),
+    "it's": ("it_s", "it_s"),
+    "2nd": ("_2nd", "2nd"),
+    "naïveCase": ("naive_case", "na_veCase"),
+    "表": ("_", "_"),
+    "c0": ("c0", "c0"),
+    "o": ("o", "o"),
+    "s": ("s", "s"),
+    "__hidden_0": ("__hidden_0", "__hidden_0"),
+    "user": ("user", "user"),
+    "order": ("order", "order"),
+    "place": ("place", "place"),
+    "source": ("source", "source"),
+    "old0": ("old0", "old0"),
+    "x" * 60: ("x" * 60, "x" * 60),
+}
+"""Names of columns and tables with what they are called at the destination: data, so that nothing is computed twice."""
+
+KEYS = {
+    "sqlite": ("INTEGER", "BIGINT", "TEXT", "VARCHAR(20)", "BLOB", "DATE", "TIMESTAMP", "DECIMAL(10,2)", "REAL", ""),
+    "duckdb": (
+        "BIGINT", "INTEGER", "VARCHAR", "UUID", "DATE", "TIMESTAMP", "TIMESTAMP_NS", "DECIMAL(15,6)", "DECIMAL(38,10)",
+        "DOUBLE", "FLOAT", "BLOB", "HUGEINT", "UBIGINT", "BOOLEAN", "TIMESTAMP WITH TIME ZONE", "TIME",
+    ),
+    "postgresql": (
+        "bigint", "integer", "text", "uuid", "date", "timestamp without time zone", "timestamp with time zone",
+        "numeric(10,2)", "numeric(38,10)", "numeric", "double precision", "real", "bytea", "boolean", "interval",
+        "time with time zone", "character(5)", "inet", "time without time zone",
+    ),
+}  # fmt: skip
+TRACKED = {
+    "sqlite": ("INTEGER", "TIMESTAMP", "DATE", "TEXT", "REAL", "DECIMAL(10,2)", "TIMESTAMPTZ", "NUMERIC(30,4)", "TIME"),
+    "duckdb": (
+        "BIGINT", "SMALLINT", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_S", "DATE", "VARCHAR", "DOUBLE", "FLOAT", "HUGEINT", "UBIGINT",
+        "DECIMAL(18,3)", "TIMESTAMP WITH TIME ZONE", "TIME", "UUID", "DECIMAL(38,10)",
+    ),
+    "parquet": ("BIGINT", "TIMESTAMP", "DATE", "VARCHAR", "DOUBLE", "TIMESTAMP_NS", "DECIMAL(38,10)"),
+    "csv": ("whole numbers", "numbers", "dates", "dates and times", "anything else"),
+    "postgresql": (
+        "bigint", "smallint", "timestamp without time zone", "timestamp with time zone", "date", "text",
+        "double precision", "real", "numeric(10,2)", "numeric(38,10)", "uuid", "money", "oid", "character(5)",
+        "time without time zone",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TableSetup:
+    """A source table and what the sync says about it."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    tracking: str | None = None
+    user_output_name: str | None = None
+    deselected: tuple[str, ...] = ()
+    obfuscated: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a sync."""
+
+    mode: str = "replicate"
+    hard_deletes: bool = False
+    truncate_existing: bool = False
+    record_timestamps: bool = True
+    table_prefix: str = ""
+    normalize_names: str = "enabled"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Changes at the source, changes of the sync, then a run.
+
+    `edits` are, per table: ("insert", row), ("delete", place), ("update", place, column, value); places and columns
+    count round. `schema` says how a table itself changes: ("add", column, value), ("drop", place), ("retype", place,
+    type). `tables` are the tables of the run, by place; empty means all.
+    """
+
+    edits: tuple[tuple[tuple[Any, ...], ...], ...] = ()
+    schema: tuple[tuple[Any, ...], ...] = ()
+    settings: tuple[tuple[str, Any], ...] = ()
+    resync_mode: str | None = None
+    test: bool = False
+    tables: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class History:
+    settings: Settings
+    tables: tuple[TableSetup, ...]
+    rows: tuple[tuple[tuple[Any, ...], ...], ...]
+    steps: tuple[Step, ...]
+
+
+def _value(source: str, declared: str) -> st.SearchStrategy[Any]:
+    some = values.values(source, declared)
+    return st.one_of(some, some, some, st.none())
+
+
+def row(source: str, columns: Sequence[Column]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.tuples(*(_value(source, one.type) for one in columns))
+
+
+@st.composite
+def tables(draw: st.DrawFn, source: str, target: str, name: str) -> TableSetup:
+    usable = sorted(set(PLAIN_NAMES) - {name})
+    names = iter(draw(st.lists(st.sampled_from(usable), min_size=9, max_size=9, unique=True)))
+    key = draw(st.sampled_from([1, 1, 1, 2, 0])) if source in KEYS else 0
+    columns = [Column(next(names), draw(st.sampled_from(KEYS[source]))) for _ in range(key)]
+    tracked = draw(st.booleans())
+    if tracked:
+        columns.append(Column(next(names), draw(st.sampled_from(TRACKED[source]))))
+    every = sorted({declared for declared, _ in mapping.columns(source)})
+    columns += [Column(next(names), draw(st.sampled_from(every))) for _ in range(draw(st.integers(1, 4)))]
+    setup = TableSetup(
+        name,
+        tuple(columns),
+        tuple(one.name for one in columns[:key]),
+        tracking=columns[key].name if tracked else None,
+    )
+    if draw(st.integers(0, 3)) == 0:
+        setup = replace(setup, user_output_name=f"Own näme {len(name)}")
+    if draw(st.integers(0, 3)) == 0:
+        rest = [one.name for one in columns[key:]]
+        setup = replace(setup, deselected=(draw(st.sampled_from(rest)),)) if len(columns) > 1 and rest else setup
+    if draw(st.integers(0, 3)) == 0:
+        renamed = draw(st.sampled_from(columns)).name
+        setup = replace(setup, renamed=((renamed, 'My "col"'),)) if renamed not in setup.deselected else setup
+    return setup
+
+
+def _edits(source: str, setup: TableSetup) -> st.SearchStrategy[tuple[tuple[Any, ...], ...]]:
+    place = st.integers(0, 7)
+    update = st.integers(0, len(setup.columns) - 1).flatmap(
+        lambda column: st.tuples(
+            st.just("update"), place, st.just(column), _value(source, setup.columns[column].type)
+        )
+    )
+    insert = st.tuples(st.just("insert"), row(source, setup.columns))
+    delete = st.tuples(st.just("delete"), place)
+    return st.lists(st.one_of(update, update, insert, delete), min_size=1, max_size=4).map(tuple)
+
+
+@st.composite
+def steps(draw: st.DrawFn, source: str, setups: Sequence[TableSetup]) -> Step:
+    settings: list[tuple[str, Any]] = []
+    if draw(st.integers(0, 7)) == 0:
+        settings.append(
+            draw(
+                st.sampled_from(
+                    [("mode", "replicate"), ("mode", "append"), ("mode", "snapshot"), ("hard_deletes", True),
+                     ("hard_deletes", False), ("record_timestamps", False)]
+                )
+            )
+        )  # fmt: skip
+    every = sorted({declared for declared, _ in mapping.columns(source)})
+    changes: list[tuple[Any, ...]] = []
+    for _ in setups:
+        change: tuple[Any, ...] = ()
+        kind = draw(st.integers(0, 11))
+        if kind == 0:
+            declared = draw(st.sampled_from(every))
+            change = ("add", Column("later", declared), draw(_value(source, declared)))
+        elif kind == 1:
+            change = ("drop", draw(st.integers(0, 5)))
+        elif kind == 2:
+            change = ("retype", draw(st.integers(0, 5)), draw(st.sampled_from(every)))
+        changes.append(change)
+    return Step(
+        edits=tuple(draw(_edits(source, one)) for one in setups),
+        schema=tuple(changes),
+        settings=tuple(settings),
+        resync_mode=draw(st.sampled_from([None, None, None, None, "refetch", "resync", "rebuild"])),
+        test=draw(st.integers(0, 9)) == 0,
+        tables=(draw(st.integers(0, len(setups) - 1)),) if len(setups) > 1 and draw(st.integers(0, 4)) == 0 else (),
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn, source: str, target: str) -> History:
+    count = draw(st.integers(1, 2))
+    names = draw(st.lists(st.sampled_from(["orders", "Order Lines", "group", "Größe 表", "a.b", "it's"]), min_size=count, max_size=count, unique=True))
+    setups = tuple(draw(tables(source, target, name)) for name in names)
+    mode = draw(st.sampled_from(["replicate", "replicate", "replicate", "snapshot", "append"]))
+    settings = Settings(
+        mode=mode,
+        hard_deletes=draw(st.booleans()),
+        truncate_existing=target != "parquet" and draw(st.booleans()),
+        record_timestamps=draw(st.integers(0, 3)) > 0,
+        table_prefix=draw(st.sampled_from(["", "", "raw_", "é "])),
+        normalize_names=draw(st.sampled_from(["enabled", "enabled", "legacy", "disabled"])),
+    )
+    rows = tuple(tuple(draw(st.lists(row(source, one.columns), min_size=2, max_size=6))) for one in setups)
+    return History(settings, setups, rows, tuple(draw(st.lists(steps(source, setups), min_size=3, max_size=5))))
