@@ -10,14 +10,14 @@ empty table.
 
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bulk_sync_local.connectors.base import ConnectorError
 from bulk_sync_local.connectors.confined import connect as duckdb_connect
-from bulk_sync_local.connectors.confined import stream
+from bulk_sync_local.connectors.handing_over import hand_over
 from bulk_sync_local.connectors.postgres_catalog import Catalog
 from bulk_sync_local.connectors.postgres_session import READ_ONLY, READ_WRITE, Place, connect, identity, said, worded
 from bulk_sync_local.connectors.postgres_types import handed_over, mend, output_type, stage_declaration
@@ -176,27 +176,13 @@ class PostgresOutput:
             f"{handed_over(kind, mended.get(column, name(column)))} AS {name(column)}"
             for column, kind in values.items()
         )
-        schema, batches = stream(self.scratch, f"SELECT {columns} FROM {staged}")
-        stopped: list[BaseException] = []
+        with self._connection.cursor() as cursor:
 
-        def watched() -> Iterator[Any]:
-            try:
-                for batch in batches:
-                    load.check_cancel()
-                    yield batch
-            except BaseException as failure:
-                # The driver would raise an error of its own in its place.
-                stopped.append(failure)
-                raise
-
-        reader = libraries.pyarrow().RecordBatchReader.from_batches(schema, watched())
-        try:
-            with self._connection.cursor() as cursor:
+            def ingest(reader: Any) -> None:
                 cursor.adbc_ingest(load.stage, reader, mode="append", db_schema_name=self._schema)
-        except libraries.adbc_postgresql().Error:
-            if stopped:
-                raise stopped[0] from None
-            raise
+
+            query = f"SELECT {columns} FROM {staged}"
+            hand_over(self.scratch, query, ingest, load.check_cancel, libraries.adbc_postgresql().Error)
 
     def _mended(self, load: Load, staged: str, kinds: Mapping[str, str]) -> dict[str, str]:
         """The expressions of the columns that hold what PostgreSQL cannot; each is told in the load's notes."""
