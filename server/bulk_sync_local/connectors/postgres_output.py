@@ -8,6 +8,7 @@ empty table.
 # Names and values in statements are quoted by engine/sql.py.
 # ruff: noqa: S608
 
+import hashlib
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -19,7 +20,16 @@ from bulk_sync_local.connectors.base import ConnectorError
 from bulk_sync_local.connectors.confined import connect as duckdb_connect
 from bulk_sync_local.connectors.handing_over import hand_over
 from bulk_sync_local.connectors.postgres_catalog import Catalog
-from bulk_sync_local.connectors.postgres_session import READ_ONLY, READ_WRITE, Place, connect, identity, said, worded
+from bulk_sync_local.connectors.postgres_session import (
+    READ_ONLY,
+    READ_WRITE,
+    Place,
+    connect,
+    identity,
+    rows,
+    said,
+    worded,
+)
 from bulk_sync_local.connectors.postgres_types import handed_over, mend, output_type, stage_declaration
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.apply import statements
@@ -54,7 +64,7 @@ class PostgresOutput:
         self._settings = READ_ONLY if read_only else READ_WRITE
         self._spill = spill
         self.kept = frozenset[str]()
-        self._open: Any = connect(place, self._settings)
+        self._open: Any = self._connect()
         try:
             self._check_schema()
         except BaseException:
@@ -250,8 +260,24 @@ class PostgresOutput:
     @property
     def _connection(self) -> Any:
         if self._open is None:
-            self._open = connect(self._place, self._settings)
+            self._open = self._connect()
         return self._open
+
+    def _connect(self) -> Any:
+        """A connection of which a sync has one at a time.
+
+        A worker that was killed, or lost its connection, may have left a session that is still at its commit. Who
+        read the output and its state before that is through would load the same rows again.
+        """
+        connection = connect(self._place, self._settings)
+        if self._settings is READ_WRITE:
+            try:
+                with worded(self._place, "Waiting for an earlier session of this sync to end"):
+                    rows(connection, f"SELECT pg_advisory_lock({_number(self._sync_id)})")
+            except BaseException:
+                connection.close()
+                raise
+        return connection
 
     @property
     def _catalog(self) -> Catalog:
@@ -260,3 +286,8 @@ class PostgresOutput:
     def _run(self, statement: str) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(statement)
+
+
+def _number(sync_id: str) -> int:
+    """What a sync's lock is called."""
+    return int.from_bytes(hashlib.sha256(sync_id.encode()).digest()[:8], signed=True)

@@ -36,13 +36,12 @@ class Life:
 
     def moment(self, rng: random.Random) -> Moment:
         """A moment in a life like this one: seldom anywhere, mostly in the part that the destination shows."""
-        if not self.changes or rng.random() < 0.2:
+        if not self.changes or rng.random() < 0.15:
             return Moment(0, rng.uniform(0, self.ended))
-        times = [*self.changes, self.ended]
-        change = rng.randrange(1, len(times))
-        span = times[change] - times[change - 1]
-        # Right upon a change is where a commit is most likely to be found half-way.
-        return Moment(change, rng.choice((0.0, rng.uniform(0, span), rng.uniform(0, times[-1] - times[change - 1]))))
+        # After the last change everything is committed. Right upon a change is where a commit is found half-way.
+        change = rng.randrange(1, max(2, len(self.changes)))
+        span = [*self.changes, self.ended][change] - self.changes[change - 1]
+        return Moment(change, rng.choice((0.0, rng.uniform(0, span))))
 
 
 async def prepared(api: Api, sync_id: str, resync: str | None) -> str:
