@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bulk_sync_local.connectors.base import ConnectorError
+from bulk_sync_local.connectors.complaints import explained, is_locked
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.sql import text
 
@@ -66,7 +67,7 @@ def _open(database: str, read_only: bool, settings: dict[str, str]) -> Any:
         try:
             return duckdb.connect(database, read_only=read_only, config=settings)
         except duckdb.Error as failure:
-            locked = "lock" in str(failure) or "different configuration" in str(failure)
+            locked = is_locked(str(failure)) or "different configuration" in str(failure)
             if locked and time.monotonic() < deadline:
                 time.sleep(_LOCK_POLL_SECONDS)
                 continue
@@ -76,7 +77,7 @@ def _open(database: str, read_only: bool, settings: dict[str, str]) -> Any:
                     "Close it there, or wait until it is done, and try again."
                 ) from failure
             raise ConnectorError(
-                f"{Path(database).name} cannot be opened as a DuckDB database: {str(failure).splitlines()[0]}"
+                f"{Path(database).name} cannot be opened as a DuckDB database: {explained(str(failure))}"
             ) from failure
 
 

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from bulk_sync_local.connectors import paths
@@ -68,10 +69,33 @@ class DuckDBFile:
             raise ConnectorError(f"The schema {schema} is DuckDB's own. Choose another.")
         if read_only:
             return DuckDBOutput(connect(path, read_only=True), schema, job.sync_id) if path.exists() else None
-        spill = path.with_name(f"{stage_table(job.sync_id)}.spill")
+        stage = stage_table(job.sync_id)
+        spill = path.with_name(f"{stage}.spill")
         if spill.exists():
             shutil.rmtree(spill)
+        _make(path, path.with_name(f"{stage}.new"))
         return DuckDBOutput(connect(path, spill=spill), schema, job.sync_id, spill)
+
+
+def _make(path: Path, new: Path) -> None:
+    """Makes the database file where there is none. DuckDB takes a few steps to write one, and could not open what
+    is left when it is stopped between them: so it is made as `new`, and gets its name when it is whole."""
+    new.unlink(missing_ok=True)
+    if path.exists():
+        return
+    try:
+        connect(new).close()
+    except ConnectorError as failure:
+        new.unlink(missing_ok=True)
+        raise ConnectorError(str(failure).replace(new.name, path.name)) from failure
+    try:
+        # Unlike a renaming, a link never takes the place of a file that somebody else has made meanwhile.
+        path.hardlink_to(new)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        new.rename(path)
+    new.unlink(missing_ok=True)
 
 
 class DuckDBTables:

@@ -77,8 +77,8 @@ class DuckDBOutput:
         ):
             self.scratch.execute(statement)
         load.check_cancel()
+        self._begun = False  # a COMMIT that fails has ended the transaction too
         self.scratch.execute("COMMIT")
-        self._begun = False
 
     def apply_statements(self, load: Load) -> None:
         """Brings the output up to date inside the open transaction; the stage is gone afterwards."""

@@ -8,19 +8,29 @@ empty table.
 # Names and values in statements are quoted by engine/sql.py.
 # ruff: noqa: S608
 
+import hashlib
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bulk_sync_local.connectors.base import ConnectorError
 from bulk_sync_local.connectors.confined import connect as duckdb_connect
-from bulk_sync_local.connectors.confined import stream
+from bulk_sync_local.connectors.handing_over import hand_over
 from bulk_sync_local.connectors.mending import mended
 from bulk_sync_local.connectors.postgres_catalog import Catalog
-from bulk_sync_local.connectors.postgres_session import READ_ONLY, READ_WRITE, Place, connect, identity, said, worded
+from bulk_sync_local.connectors.postgres_session import (
+    READ_ONLY,
+    READ_WRITE,
+    Place,
+    connect,
+    identity,
+    rows,
+    said,
+    worded,
+)
 from bulk_sync_local.connectors.postgres_types import handed_over, mends, output_type, stage_declaration
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.apply import statements
@@ -55,7 +65,7 @@ class PostgresOutput:
         self._settings = READ_ONLY if read_only else READ_WRITE
         self._spill = spill
         self.kept = frozenset[str]()
-        self._open: Any = connect(place, self._settings)
+        self._open: Any = self._connect()
         try:
             self._check_schema()
         except BaseException:
@@ -177,27 +187,13 @@ class PostgresOutput:
             f"{handed_over(kind, changed.get(column, name(column)))} AS {name(column)}"
             for column, kind in values.items()
         )
-        schema, batches = stream(self.scratch, f"SELECT {columns} FROM {staged}")
-        stopped: list[BaseException] = []
+        with self._connection.cursor() as cursor:
 
-        def watched() -> Iterator[Any]:
-            try:
-                for batch in batches:
-                    load.check_cancel()
-                    yield batch
-            except BaseException as failure:
-                # The driver would raise an error of its own in its place.
-                stopped.append(failure)
-                raise
-
-        reader = libraries.pyarrow().RecordBatchReader.from_batches(schema, watched())
-        try:
-            with self._connection.cursor() as cursor:
+            def ingest(reader: Any) -> None:
                 cursor.adbc_ingest(load.stage, reader, mode="append", db_schema_name=self._schema)
-        except libraries.adbc_postgresql().Error:
-            if stopped:
-                raise stopped[0] from None
-            raise
+
+            query = f"SELECT {columns} FROM {staged}"
+            hand_over(self.scratch, query, ingest, load.check_cancel, libraries.adbc_postgresql().Error)
 
     def _complete_stage(self, load: Load, *, becomes_output: bool) -> None:
         stage = self.reference(load.stage)
@@ -247,8 +243,24 @@ class PostgresOutput:
     @property
     def _connection(self) -> Any:
         if self._open is None:
-            self._open = connect(self._place, self._settings)
+            self._open = self._connect()
         return self._open
+
+    def _connect(self) -> Any:
+        """A connection of which a sync has one at a time.
+
+        A worker that was killed, or lost its connection, may have left a session that is still at its commit. Who
+        read the output and its state before that is through would load the same rows again.
+        """
+        connection = connect(self._place, self._settings)
+        if self._settings is READ_WRITE:
+            try:
+                with worded(self._place, "Waiting for an earlier session of this sync to end"):
+                    rows(connection, f"SELECT pg_advisory_lock({_number(self._sync_id)})")
+            except BaseException:
+                connection.close()
+                raise
+        return connection
 
     @property
     def _catalog(self) -> Catalog:
@@ -257,3 +269,8 @@ class PostgresOutput:
     def _run(self, statement: str) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(statement)
+
+
+def _number(sync_id: str) -> int:
+    """What a sync's lock is called."""
+    return int.from_bytes(hashlib.sha256(sync_id.encode()).digest()[:8], signed=True)

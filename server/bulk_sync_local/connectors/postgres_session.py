@@ -39,13 +39,24 @@ READ_WRITE = {
     "lock_timeout": "5min",
     "search_path": "pg_catalog",
 }
+_LOST = "The connection was lost. Run the sync again when the server answers."
+_LOSSES = (
+    "server closed the connection",
+    "connection to server",
+    "could not receive data",
+    "no connection to the server",
+)
 _REMEDIES = {
     "25006": "The server or the role allows reading only. Use another server, or another role.",
     "42501": "Grant the role what it lacks, or use another role.",
+    "53100": "The server's disk is full. Make room there and run the sync again.",
     "53300": "The server has no connection left. Try again later.",
     "54000": "A key is too long for that index. Drop the index: the sync does without.",
     "55P03": "Another session holds the table. Try again when it is done.",
     "57014": "Somebody cancelled the statement. Run it again.",
+    "57P01": _LOST,
+    "57P02": _LOST,
+    "57P03": _LOST,
 }
 
 
@@ -122,6 +133,8 @@ def said(failure: BaseException, to: Place) -> str:
     if to.password:
         first = first.replace(to.password, _MASK).replace(quote(to.password, safe=""), _MASK)
     remedy = _REMEDIES.get(getattr(failure, "sqlstate", None) or "")
+    if remedy is None and any(words in str(failure) for words in _LOSSES):
+        remedy = _LOST
     sentence = first[:300].rstrip(".") + "."
     return f"{sentence} {remedy}" if remedy else sentence
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from bulk_sync_local.connectors import paths, sqlite_types
 from bulk_sync_local.connectors.base import Confinement, ConnectorError, ConnectorInfo, SourceField, SourceTable
+from bulk_sync_local.connectors.complaints import explained
 from bulk_sync_local.connectors.confined import BATCH_ROWS
 from bulk_sync_local.connectors.sqlite_output import SQLiteOutput
 from bulk_sync_local.engine import libraries
@@ -69,7 +70,7 @@ class SQLiteFile:
         path = paths.output_file(job.destination.configuration, confinement)
         if read_only and not path.exists():
             return None
-        return SQLiteOutput(connect(path, read_only=read_only), path, job.sync_id)
+        return SQLiteOutput(lambda: connect(path, read_only=read_only), path, job.sync_id)
 
 
 def connect(path: Path, *, read_only: bool) -> Any:
@@ -88,7 +89,9 @@ def connect(path: Path, *, read_only: bool) -> Any:
     except adbc.Error as failure:
         if connection is not None:
             connection.close()
-        raise ConnectorError(f"{path.name} cannot be opened as a SQLite database: {failure}") from failure
+        raise ConnectorError(
+            f"{path.name} cannot be opened as a SQLite database: {explained(str(failure))}"
+        ) from failure
     return connection
 
 

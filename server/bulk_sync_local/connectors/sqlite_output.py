@@ -8,13 +8,13 @@ killed run leaves nothing in it but a journal that SQLite itself rolls back.
 # ruff: noqa: S608
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bulk_sync_local.connectors.confined import connect as duckdb_connect
-from bulk_sync_local.connectors.confined import stream
+from bulk_sync_local.connectors.handing_over import hand_over
 from bulk_sync_local.connectors.mending import Mend, mended
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.apply import statements
@@ -62,8 +62,11 @@ def mends(carried: str, column: str) -> list[Mend]:
 
 
 class SQLiteOutput:
-    def __init__(self, connection: Any, path: Path, sync_id: str) -> None:
-        self._connection = connection
+    """Outputs in one file; `connect` makes a connection to it, again after one has been lost."""
+
+    def __init__(self, connect: Callable[[], Any], path: Path, sync_id: str) -> None:
+        self._connect = connect
+        self._open: Any = connect()
         self._sync_id = sync_id
         self._spill = path.with_name(f"{stage_table(sync_id)}.spill")
         if self._spill.exists():
@@ -72,8 +75,9 @@ class SQLiteOutput:
 
     def close(self) -> None:
         self.scratch.close()
-        self._connection.rollback()
-        self._connection.close()
+        self.rollback()
+        if self._open is not None:
+            self._open.close()
         if self._spill.exists():
             shutil.rmtree(self._spill)
 
@@ -107,7 +111,7 @@ class SQLiteOutput:
     def begin(self) -> None:
         """The stage is outside the file: nothing begins there before `apply`."""
         # A fresh transaction: one that has already read could not be turned into a writing one.
-        self._connection.rollback()
+        self.rollback()
 
     def apply(self, load: Load) -> None:
         stage = f"temp.{name(load.stage)}"
@@ -130,37 +134,41 @@ class SQLiteOutput:
             f"main.{name(STATE_TABLE)}", self._sync_id, load.schema_id, load.state, load.now
         ):
             self._run(statement)
-        self._connection.commit()
-        self._drop_stages(load)
-
-    def _drop_stages(self, load: Load) -> None:
-        self._run(f"DROP TABLE temp.{name(load.stage)}")
+        # Before the commit: nothing may fail after it.
+        self._run(f"DROP TABLE {stage}")
+        load.check_cancel()
         self._connection.commit()
         self.scratch.execute(f"DROP TABLE {self.stage_reference(load.stage)}")
 
     def _hand_over(self, load: Load) -> None:
-        arrow = libraries.pyarrow()
         kinds = [row[1] for row in self.scratch.execute(f"DESCRIBE {self.stage_reference(load.stage)}").fetchall()]
         values = dict(zip((one.name for one in load.columns), kinds[: len(load.columns)], strict=True))
         mended(load, self.scratch, self.stage_reference(load.stage), values, mends, "SQLite")
         columns = ", ".join(f"{handed_over(kind, name(column))} AS {name(column)}" for column, kind in values.items())
-        schema, batches = stream(self.scratch, f"SELECT {columns} FROM {self.stage_reference(load.stage)}")
-
-        def watched() -> Iterator[Any]:
-            for batch in batches:
-                load.check_cancel()
-                yield batch
-
+        query = f"SELECT {columns} FROM {self.stage_reference(load.stage)}"
         with self._connection.cursor() as cursor:
-            cursor.adbc_ingest(
-                load.stage,
-                arrow.RecordBatchReader.from_batches(schema, watched()),
-                mode="append",
-                temporary=True,
-            )
+
+            def ingest(reader: Any) -> None:
+                cursor.adbc_ingest(load.stage, reader, mode="append", temporary=True)
+
+            hand_over(self.scratch, query, ingest, load.check_cancel, libraries.adbc_sqlite().Error)
 
     def rollback(self) -> None:
-        self._connection.rollback()
+        if self._open is None:
+            return
+        try:
+            self._open.rollback()
+        except libraries.adbc_sqlite().Error:
+            # SQLite ends a transaction by itself, when the disk is full for one. The driver then has none to roll
+            # back and begins no other, so that every further statement would be committed on its own.
+            lost, self._open = self._open, None
+            lost.close()
+
+    @property
+    def _connection(self) -> Any:
+        if self._open is None:
+            self._open = self._connect()
+        return self._open
 
     def _run(self, statement: str) -> None:
         with self._connection.cursor() as cursor:

@@ -91,22 +91,39 @@ class Server:
         return found
 
     def start(self) -> None:
+        """Starts the server at a free port."""
         for _ in range(5):
             self.port = _free_port()
-            self.process = self._spawn(
-                "postgres", "-D", str(self.folder / "data"), "-p", str(self.port), "-k", str(self.folder), *_QUICK
-            )
-            if self._answers():
+            if self._run():
                 return
         raise AssertionError((self.folder / "log").read_text())
 
-    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """Ends the server: SIGINT in order, SIGQUIT at once, as in a crash."""
-        if self.process is None:
-            return
+    def restart(self) -> None:
+        """Starts a server that was killed where it was before; its processes may take a moment to notice its death."""
+        end = time.monotonic() + PATIENCE
+        while not self._run():
+            assert time.monotonic() < end, (self.folder / "log").read_text()
+
+    def recovered(self) -> None:
+        """Returns once the server answers again after a crash of one of its processes."""
+        self._forget()
+        assert self._answers(), (self.folder / "log").read_text()
+
+    def _forget(self) -> None:
         connections, self._admin = self._admin, {}
         for connection in connections.values():
             connection.close()
+
+    def _run(self) -> bool:
+        data, port = str(self.folder / "data"), str(self.port)
+        self.process = self._spawn("postgres", "-D", data, "-p", port, "-k", str(self.folder), *_QUICK)
+        return self._answers()
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Ends the server: SIGINT in order, SIGQUIT at once, as in a crash; SIGKILL without its being told."""
+        if self.process is None:
+            return
+        self._forget()
         self.process.send_signal(how)
         self.process.wait(PATIENCE)
         self.process = None

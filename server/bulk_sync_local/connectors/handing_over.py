@@ -1,0 +1,32 @@
+"""The way of a stage's rows from DuckDB into a database that has a driver of its own."""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from bulk_sync_local.connectors.confined import stream
+from bulk_sync_local.engine import libraries
+
+
+def hand_over(
+    scratch: Any, query: str, ingest: Callable[[Any], object], check_cancel: Callable[[], None], driver: type[Exception]
+) -> None:
+    """Gives the Arrow batches of `query` to `ingest`. What reading them raises, a cancel request above all, comes
+    out as it is: `driver`, the driver's own error, would take its place."""
+    schema, batches = stream(scratch, query)
+    stopped: list[BaseException] = []
+
+    def watched() -> Generator[Any]:
+        try:
+            for batch in batches:
+                check_cancel()
+                yield batch
+        except Exception as failure:
+            stopped.append(failure)
+            raise
+
+    try:
+        ingest(libraries.pyarrow().RecordBatchReader.from_batches(schema, watched()))
+    except driver:
+        if stopped:
+            raise stopped[0] from None
+        raise
