@@ -28,6 +28,7 @@ from bulk_sync_mcp.guard.budget import BudgetLedger
 from bulk_sync_mcp.guard.consent import Gate, Request
 from bulk_sync_mcp.guard.locks import Locks
 from bulk_sync_mcp.guard.policy_file import PolicyError, read_policy
+from bulk_sync_mcp.guard.replaced import ReplacedTables
 from bulk_sync_mcp.guard.rules import Policy
 from bulk_sync_mcp.instructions import instructions
 from bulk_sync_mcp.observe.audit import AuditLog
@@ -237,7 +238,7 @@ def compose(
     gate = replace(gate, pages=pages)
     revisions = RevisionStore(settings.guard_dir / "revisions.sqlite", backend.origin, backend.fingerprint, now)
     pipeline = Pipeline(
-        Context(api=api, now=now),
+        Context(api, ReplacedTables(settings.guard_dir / "replaced.sqlite", backend.fingerprint), now),
         _admit(gate),
         AuditLog(
             settings.guard_dir,

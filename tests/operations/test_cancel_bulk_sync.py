@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from operations.kit import STATUS, asked_of, confirmed, finished, proved, refuses, refuses_wrong_ids, start_held
+from operations.kit import STATUS, asked_of, confirmed, finished, lost, proved, refuses, refuses_wrong_ids, start_held
 from support import Workshop
 
 pytestmark = pytest.mark.anyio
 TOOL = "cancel_bulk_sync"
+CANCEL = ("POST", "/api/bulk/syncs/{id}/cancel")
 
 
 async def test_it_stops_the_run_and_names_it(held: Workshop, era: str) -> None:
@@ -60,6 +61,38 @@ async def test_where_nothing_runs_nothing_is_sent(workshop: Workshop) -> None:
     assert "nothing to cancel" in refused.text
     assert "get_bulk_sync_status" in refused.text
     assert workshop.api.mutations == []
+
+
+async def test_another_run_that_began_in_between_is_told_first(held: Workshop) -> None:
+    sync_id = await held.create_sync()
+    await start_held(held, sync_id)
+    later = {"id": "later", "status": "canceling"}
+
+    async def another_begins() -> None:
+        held.api.rewrites["GET", STATUS] = lambda data: {**data, "current_execution": later}
+
+    held.api.before[CANCEL] = another_begins
+    async with held.tools() as tools:
+        told = await tools.cancel_bulk_sync(sync_id=sync_id)
+    assert told.code == "mismatch"
+    assert "later had begun by then (canceling)" in told.text
+    assert "changed: done" in told.text
+    assert held.audit()[-1]["outcome"] == "mismatch"
+
+
+async def test_a_cancellation_that_cannot_be_followed_is_told_as_unknown(held: Workshop) -> None:
+    sync_id = await held.create_sync()
+    execution_id = await start_held(held, sync_id)
+
+    async def status_is_lost() -> None:
+        held.api.before["GET", STATUS] = lost("backend_unreachable")
+
+    held.api.before[CANCEL] = status_is_lost
+    async with held.tools() as tools:
+        told = await tools.cancel_bulk_sync(sync_id=sync_id)
+    assert told.code == "outcome_unknown"
+    assert execution_id in told.text
+    assert "changed: unknown" in told.text
 
 
 async def test_ids_that_are_none_are_refused_and_absent_syncs_not_found(workshop: Workshop) -> None:

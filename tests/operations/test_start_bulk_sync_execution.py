@@ -1,10 +1,13 @@
 """start_bulk_sync_execution: what each kind of run does, what it asks for first, and what it refuses."""
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from bulk_sync_mcp.core.errors import ApiFailure
+from bulk_sync_mcp.guard.replaced import ReplacedTables
 from operations.kit import (
     EXECUTIONS,
     SCHEMAS,
@@ -278,6 +281,8 @@ async def test_the_first_run_asks_the_next_only_tells_and_a_changed_one_asks_aga
         assert first.code == "confirmation_required"
         assert words in first.text
         assert f"“{table}”" in first.text
+        agreed = await tools.start_bulk_sync_execution(sync_id=sync_id, confirmation=first.confirmation)
+        assert not agreed.error, agreed.text
         ran_before(quiet, table)
         again = proved(quiet, TOOL, await tools.start_bulk_sync_execution(sync_id=sync_id))
         assert words in again["effects"][0]
@@ -328,6 +333,88 @@ async def test_a_table_the_source_does_not_tell_counts_as_one_without_key(worksh
     sync_id = await workshop.create_sync()
     workshop.api.rewrites["GET", SOURCE] = lambda data: {**data, "schemas": None}
     assert "DROPS and recreates" in await asked_of(workshop, TOOL, sync_id=sync_id)
+
+
+def keys(data: dict[str, Any], *tables: str) -> dict[str, Any]:
+    """What the source tells, with a primary key on these tables alone."""
+    for table in data["schemas"]:
+        for column in table["fields"]:
+            column["is_primary_key"] = table["id"] in tables and column is table["fields"][0]
+    return data
+
+
+@pytest.mark.parametrize("truncated", [False, True], ids=["dropped", "truncated"])
+async def test_a_key_that_goes_after_a_completed_run_is_asked_about_though_the_sync_stays(
+    workshop: Workshop, truncated: bool
+) -> None:
+    words = "EMPTIES and refills" if truncated else "DROPS and recreates"
+    advanced = {"advanced": {"truncate_existing": truncated}}
+    sync_id = await workshop.create_sync(schemas=["customers", "events"], destination_configuration=advanced)
+    quiet = without_runs(workshop)
+    ran_before(quiet, "customers", "events")
+
+    async def started_with(*keyed: str) -> str:
+        quiet.api.rewrites["GET", SOURCE] = lambda data: keys(data, *keyed)
+        async with quiet.tools() as tools:
+            called = await tools.start_bulk_sync_execution(sync_id=sync_id)
+            if called.code == "confirmation_required":
+                again = await tools.start_bulk_sync_execution(sync_id=sync_id, confirmation=called.confirmation)
+                assert not again.error, again.text
+            return called.text
+
+    assert "confirmation_required" not in await started_with("customers", "events")
+    gone = await started_with("customers")
+    assert f"- {words} 1 table" in gone
+    assert "confirmation_required" in gone
+    assert "confirmation_required" not in await started_with("customers")
+    # Of two without a key, the one that is new to it is asked about, and told apart.
+    both = await started_with()
+    assert "confirmation_required" in both
+    assert [("“customers”" in line, "“events”" in line) for line in both.splitlines() if words in line] == [
+        (True, False),
+        (False, True),
+    ]
+    assert "confirmation_required" not in await started_with()
+    # One that had its key back in between is as it was at first.
+    assert "confirmation_required" not in await started_with("customers", "events")
+    assert "confirmation_required" in await started_with("customers")
+
+
+async def test_a_replacement_that_was_shown_but_not_begun_is_asked_about_again(workshop: Workshop) -> None:
+    sync_id = await workshop.create_sync(schemas=["events"])
+
+    def refuse() -> Any:
+        raise ApiFailure("backend_error", "Not now.", changed="none")
+
+    failing = scripted(workshop, {START: refuse})
+    ran_before(failing, "events")
+    async with failing.tools(person=Person("accept")) as tools:
+        assert (await tools.start_bulk_sync_execution(sync_id=sync_id)).error
+    assert "DROPS and recreates" in await asked_of(failing, TOOL, sync_id=sync_id)
+
+
+async def test_another_backend_has_nothing_to_remember(workshop: Workshop) -> None:
+    path = workshop.application.settings.guard_dir / "replaced.sqlite"
+    ReplacedTables(path, "here").remember("ABC", frozenset({"events"}))
+    assert ReplacedTables(path, "here").known("abc") == {"events"}
+    assert ReplacedTables(path, "there").known("abc") == frozenset()
+
+
+async def test_what_has_a_key_again_is_taken_down_before_anything_is_sent(workshop: Workshop) -> None:
+    sync_id = await workshop.create_sync(schemas=["events"])
+    quiet = without_runs(workshop)
+    async with quiet.tools(person=Person("accept")) as tools:
+        await tools.start_bulk_sync_execution(sync_id=sync_id)
+        path = quiet.application.settings.guard_dir / "replaced.sqlite"
+        with sqlite3.connect(path) as db:
+            db.execute("CREATE TRIGGER full BEFORE DELETE ON replaced BEGIN SELECT RAISE(ABORT, 'full'); END")
+        db.close()
+        quiet.api.rewrites["GET", SOURCE] = lambda data: keys(data, "events")
+        quiet.api.calls.clear()
+        refused = await tools.start_bulk_sync_execution(sync_id=sync_id)
+    assert refused.code == "internal"
+    assert "changed: none" in refused.text
+    assert quiet.api.mutations == []
 
 
 @pytest.mark.parametrize("mode", ["mirror", None])

@@ -1,7 +1,7 @@
 """What an operation is given to work with, and who is calling. Nothing here knows of MCP or HTTP."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
@@ -73,11 +73,41 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Replaced(Protocol):
+    """Which tables runs started through this server have replaced for want of a key (guard/replaced.py)."""
+
+    def known(self, sync_id: str) -> frozenset[str]:
+        """Their ids; those of them that have been seen with a key since are not among them."""
+        ...
+
+    def remember(self, sync_id: str, tables: frozenset[str]) -> None:
+        """Takes down that a run now replaces them. Never raises: what is not known is asked about."""
+        ...
+
+    def forget(self, sync_id: str, tables: frozenset[str]) -> None:
+        """Takes down that they have a key. Raises `Failure` when that cannot be done."""
+        ...
+
+
+class NothingReplaced:
+    """For contexts that have nowhere to remember: every replacement is the first."""
+
+    def known(self, sync_id: str) -> frozenset[str]:
+        return frozenset()
+
+    def remember(self, sync_id: str, tables: frozenset[str]) -> None:
+        """Forgotten at once."""
+
+    def forget(self, sync_id: str, tables: frozenset[str]) -> None:
+        """There is nothing to forget."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What `plan` and `run` of an operation work with. `idempotency_key` is set for `run` of a mutation."""
 
     api: Api
+    replaced: Replaced = field(default_factory=NothingReplaced)
     now: Callable[[], datetime] = utc_now
     pause: Callable[[float], Awaitable[None]] | None = None
     report: Report = no_report

@@ -165,7 +165,7 @@ def completed_since_change(
     return all(table.id in done for table in tables)
 
 
-def last_counts(past: list[Execution], tables: list[SyncSchema]) -> int | None:
+def last_counts(past: Sequence[Execution], tables: list[SyncSchema]) -> int | None:
     """Rows the latest finished run counted for these tables, None when no run tells."""
     wanted = {table.id for table in tables}
     for run in past:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bulk_sync_mcp.core.context import Context
-from bulk_sync_mcp.core.effects import ActivatesSchedule, ArmsDestruction, ChangesField
+from bulk_sync_mcp.core.effects import (
+    ActivatesSchedule,
+    ArmsDestruction,
+    ChangesField,
+    DeletesRows,
+    DropsOutput,
+    TruncatesOutput,
+)
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.operation import Result
 from bulk_sync_mcp.core.plan import Effect, Plan
@@ -19,11 +26,12 @@ from bulk_sync_mcp.models.merge import Json, as_object, as_objects, body_of, cha
 from bulk_sync_mcp.models.schedule import meaning
 from bulk_sync_mcp.operations import _changes, _pre_images
 from bulk_sync_mcp.operations._reading import SCHEMAS, SYNC, SyncRead, heading, read_destination
+from bulk_sync_mcp.operations._runs import first_firing
 from bulk_sync_mcp.operations._subjects import on_sync
 
 SCHEDULES = "/api/bulk/syncs/{sync_id}/schedules"
 SCHEDULE = "/api/bulk/syncs/{sync_id}/schedules/{schedule_id}"
-PLANS = (ActivatesSchedule, ArmsDestruction, ChangesField)
+PLANS = (ActivatesSchedule, ArmsDestruction, ChangesField, DropsOutput, TruncatesOutput, DeletesRows)
 Way = Literal["schedule endpoint", "update of the whole bulk sync"]
 
 
@@ -53,8 +61,15 @@ class Prepared:
     active: bool
 
 
-def plan_of(
-    action: str, read: SyncRead, destination: Connection, after: Json, extra: list[Effect], way: Way, body: Json
+async def plan_of(
+    context: Context,
+    action: str,
+    read: SyncRead,
+    destination: Connection,
+    after: Json,
+    extra: list[Effect],
+    way: Way,
+    body: Json,
 ) -> Plan[Prepared]:
     """The plan of changing the schedules of a sync from what was read to `after`. `extra` are effects only the
     caller can see."""
@@ -65,6 +80,8 @@ def plan_of(
         # What a schedule spelled out does not tell is told by `extra`.
         if not (isinstance(effect, ChangesField) and effect.before == effect.after)
     ]
+    if any(isinstance(effect, ActivatesSchedule) for effect in effects):
+        effects += await first_firing(context, read, destination)
     return Plan(
         effects=(*effects, *extra),
         prepared=Prepared(way, body, before, read.sync.active is True),

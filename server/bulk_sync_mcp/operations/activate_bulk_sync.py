@@ -3,7 +3,15 @@
 from pydantic import Field
 
 from bulk_sync_mcp.core.context import Context
-from bulk_sync_mcp.core.effects import ActivatesSchedule, ArmsDestruction, CancelsExecution, ChangesField
+from bulk_sync_mcp.core.effects import (
+    ActivatesSchedule,
+    ArmsDestruction,
+    CancelsExecution,
+    ChangesField,
+    DeletesRows,
+    DropsOutput,
+    TruncatesOutput,
+)
 from bulk_sync_mcp.core.ids import SyncId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation, Result
 from bulk_sync_mcp.core.plan import Effect, Plan
@@ -17,6 +25,7 @@ from bulk_sync_mcp.operations._reading import (
     read_sync,
     together,
 )
+from bulk_sync_mcp.operations._runs import first_firing
 from bulk_sync_mcp.operations._schedules import arming
 from bulk_sync_mcp.operations._subjects import on_sync
 
@@ -52,6 +61,8 @@ async def plan(context: Context, arguments: Arguments) -> Plan[None]:
             )
         )
         effects += arming(arguments.sync_id, read.name, firing)
+        if firing:
+            effects += await first_firing(context, read, destination)
     else:
         effects.append(
             ChangesField(
@@ -85,13 +96,21 @@ OPERATION = Operation(
     name="activate_bulk_sync",
     title="Activate or deactivate a bulk sync",
     description="Switches the schedules of a bulk sync on or off; manual starts work either way. Asks for confirmation "
-    "when it would cancel a run or switch on a schedule that rewrites tables.",
+    "when it would cancel a run, or switch on a schedule that rewrites tables or removes rows unasked so far.",
     method="POST",
     path=PATH,
     input=Arguments,
     result=Activated,
     plan=plan,
-    plans=(ActivatesSchedule, ArmsDestruction, ChangesField, CancelsExecution),
+    plans=(
+        ActivatesSchedule,
+        ArmsDestruction,
+        ChangesField,
+        CancelsExecution,
+        DropsOutput,
+        TruncatesOutput,
+        DeletesRows,
+    ),
     lock=lambda arguments: arguments.sync_id,
     run=run,
     idempotent=True,

@@ -6,6 +6,7 @@ from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.ids import SyncId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation, Result
 from bulk_sync_mcp.core.plan import Plan
+from bulk_sync_mcp.operations._cancelling import reached
 from bulk_sync_mcp.operations._reading import (
     cancels,
     heading,
@@ -51,6 +52,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[str]:
 
 async def run(context: Context, arguments: Arguments, execution_id: str) -> Canceling:
     await context.api.post(PATH, idempotency_key=context.idempotency_key, id=arguments.sync_id)
+    await reached(context, arguments.sync_id, execution_id)
     return Canceling(
         execution_id=execution_id,
         next=f"Call `wait_for_bulk_sync_execution` with sync_id {arguments.sync_id} and execution_id {execution_id} "

@@ -11,6 +11,7 @@ from bulk_sync_mcp.core.plan import Plan
 from bulk_sync_mcp.core.text import clean, quoted
 from bulk_sync_mcp.models.execution import Execution
 from bulk_sync_mcp.models.merge import as_object
+from bulk_sync_mcp.operations._cancelling import reached
 from bulk_sync_mcp.operations._reading import cancels, heading, read_connection, read_status, read_sync, together
 from bulk_sync_mcp.operations._subjects import on_sync
 
@@ -72,6 +73,7 @@ async def run(context: Context, arguments: Arguments, execution_id: str) -> Canc
     answer = await context.api.post(
         PATH, idempotency_key=context.idempotency_key, id=arguments.sync_id, schema_id=arguments.schema_id
     )
+    await reached(context, arguments.sync_id, execution_id)
     message = as_object(answer.data).get("message")
     return Canceling(
         execution_id=execution_id,

@@ -44,11 +44,18 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
     after = {**before, ADDITIONAL: [*as_objects(before.get(ADDITIONAL)), new]}
     destination = await read_connection(context, read.sync.destination_connection_id)
     if beyond_endpoint(new):
-        return plan_of(
-            "Add a schedule to", read, destination, after, [], "update of the whole bulk sync", whole(read, after)
+        return await plan_of(
+            context,
+            "Add a schedule to",
+            read,
+            destination,
+            after,
+            [],
+            "update of the whole bulk sync",
+            whole(read, after),
         )
     body = {"schedule": for_endpoint(new)}
-    return plan_of("Add a schedule to", read, destination, after, [], "schedule endpoint", body)
+    return await plan_of(context, "Add a schedule to", read, destination, after, [], "schedule endpoint", body)
 
 
 async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Saved:

@@ -7,10 +7,8 @@ from pydantic import Field, model_validator
 
 from bulk_sync_mcp.core.context import Answer, Context
 from bulk_sync_mcp.core.effects import (
-    Cause,
     DeletesRows,
     DropsOutput,
-    OnTables,
     RereadsSource,
     StartsRun,
     TruncatesOutput,
@@ -24,18 +22,17 @@ from bulk_sync_mcp.core.text import clean, quoted
 from bulk_sync_mcp.models.bulk_sync import MODES, SyncSchema
 from bulk_sync_mcp.models.execution import Execution, ExecutionDetails
 from bulk_sync_mcp.models.merge import without_nulls
+from bulk_sync_mcp.operations import _runs
 from bulk_sync_mcp.operations._reading import (
     EXECUTIONS,
     SyncRead,
     already_running,
     completed_since_change,
     heading,
-    last_counts,
     read_connection,
     read_destination,
     read_enabled_schemas,
     read_latest_executions,
-    read_source,
     read_status,
     read_sync,
     together,
@@ -84,6 +81,8 @@ class Prepared:
     tables: tuple[str, ...]
     dispositions: frozenset[str]
     """What the run may report to do to its output."""
+    keyless: frozenset[str]
+    """Tables that are replaced for want of a key."""
 
 
 async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
@@ -99,7 +98,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
     connection, source, keyless, _ = await together(
         read_connection(context, read.sync.destination_connection_id),
         read_connection(context, read.sync.source_connection_id),
-        _without_key(context, arguments, read, tables),
+        _runs.without_key(context, read, tables, arguments.resync_mode, test=arguments.test),
         _check_resync_mode(context, arguments, read),
     )
     destination = connection.spelled(read.sync.output_schema)
@@ -120,9 +119,12 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
                 destination=destination,
             )
         )
-        repeats = completed_since_change(read, (source, connection), past, tables)
-        cause: Cause = "resync" if arguments.resync_mode else "repeat_run" if repeats else "first_run"
-        effects += _on_output(arguments, read, tables, keyless, past, destination, cause)
+        ran = _runs.Past(
+            past,
+            completed=completed_since_change(read, (source, connection), past, tables),
+            replaced=context.replaced.known(arguments.sync_id) if keyless else frozenset(),
+        )
+        effects += _runs.on_output(read, tables, keyless, ran, destination, arguments.resync_mode)
     action = f"Start {'a test' if arguments.test else f'a {arguments.resync_mode}' if arguments.resync_mode else 'an ordinary'} run of"
     body: dict[str, Any] = {}
     if arguments.test:
@@ -136,7 +138,13 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
         body["schemas"] = list(names)
     return Plan(
         effects=tuple(effects),
-        prepared=Prepared(body, frozenset(run.id for run in past if run.id), names, _expected(arguments, effects)),
+        prepared=Prepared(
+            body,
+            frozenset(run.id for run in past if run.id),
+            names,
+            _expected(arguments, effects),
+            frozenset(table.id for table in keyless),
+        ),
         title=heading(action, read, destination),
         phrase=read.name,
         subjects=on_sync(read, connection),
@@ -196,64 +204,9 @@ async def _check_resync_mode(context: Context, arguments: Arguments, read: SyncR
         )
 
 
-def _on_output(
-    arguments: Arguments,
-    read: SyncRead,
-    tables: list[SyncSchema],
-    keyless: list[SyncSchema],
-    past: list[Execution],
-    destination: str,
-    cause: Cause,
-) -> list[Effect]:
-    def on(kind: type[OnTables], some: list[SyncSchema], cause: Cause) -> Effect:
-        return kind(
-            sync_id=arguments.sync_id,
-            sync_name=read.name,
-            cause=cause,
-            destination_id=read.sync.destination_connection_id or "",
-            tables=tuple(table.id for table in some),
-            outputs=tuple(table.output for table in some),
-            destination=destination,
-            rows=last_counts(past, some),
-        )
-
-    if arguments.resync_mode == "rebuild":
-        return [on(DropsOutput, tables, cause)]
-    if arguments.resync_mode == "resync":
-        return [on(TruncatesOutput, tables, cause)]
-    if read.sync.mode == "append" and arguments.resync_mode is None:
-        return []
-    if read.sync.mode == "snapshot":
-        return [on(TruncatesOutput, tables, cause)]
-    if read.sync.mode not in MODES:
-        # Mode missing or newer than this server: assume the worst an ordinary run can do, every time.
-        return [on(DropsOutput, tables, "first_run")]
-    # What merges has a key. A table without one is replaced by every run, a refetch included (api/README.md 3).
-    keyed = [table for table in tables if table not in keyless]
-    replaces = TruncatesOutput if read.sync.advanced("truncate_existing") else DropsOutput
-    effects = [on(replaces, keyless, cause)] if keyless else []
-    if keyed and arguments.resync_mode == "refetch":
-        effects.append(on(RereadsSource, keyed, cause))
-    if keyed and read.sync.advanced("hard_deletes"):
-        effects.append(on(DeletesRows, keyed, cause))
-    return effects
-
-
-async def _without_key(
-    context: Context, arguments: Arguments, read: SyncRead, tables: list[SyncSchema]
-) -> list[SyncSchema]:
-    """Tables that an ordinary run or a refetch replaces (api/README.md 3); one the source does not tell counts.
-
-    None for a run of another kind, which needs no look at the source.
-    """
-    if arguments.test or arguments.resync_mode not in (None, "refetch") or read.sync.mode != "replicate":
-        return []
-    source = await read_source(context, read.sync.source_connection_id or "", fields=True)
-    keyed = {table.id for table in source.schemas or [] if table.keyed}
-    return [table for table in tables if table.id not in keyed]
-
-
 async def run(context: Context, arguments: Arguments, prepared: Prepared) -> ExecutionDetails:
+    if _runs.looks_at_keys(arguments.resync_mode, test=arguments.test):
+        context.replaced.forget(arguments.sync_id, frozenset(prepared.tables) - prepared.keyless)
     try:
         answer = await context.api.post(
             EXECUTIONS, body=prepared.body, idempotency_key=context.idempotency_key, id=arguments.sync_id
@@ -270,6 +223,7 @@ async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Exe
             next=f"Tell the user at once. To stop it call `cancel_bulk_sync` with sync_id {arguments.sync_id}.",
             details={"execution_id": started.id, "sync_id": arguments.sync_id},
         )
+    context.replaced.remember(arguments.sync_id, prepared.keyless)
     return ExecutionDetails.of(started, context.now())
 
 

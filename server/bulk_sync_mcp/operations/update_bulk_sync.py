@@ -12,10 +12,13 @@ from bulk_sync_mcp.core.effects import (
     CancelsExecution,
     ChangesField,
     ChangesWriteMode,
+    DeletesRows,
     DeletesSchedule,
     DisablesSchemas,
+    DropsOutput,
     RedirectsOutput,
     RemovesObfuscation,
+    TruncatesOutput,
     WidensFields,
 )
 from bulk_sync_mcp.core.errors import Failure
@@ -56,9 +59,12 @@ from bulk_sync_mcp.operations._reading import (
     read_sync,
     together,
 )
+from bulk_sync_mcp.operations._runs import first_firing
 from bulk_sync_mcp.operations._subjects import subject_of
 
 ADDITIONAL = "additional_schedules"
+_WHEN = frozenset({"name", "active", "default_schedule", ADDITIONAL})
+"""Settings that say when a sync runs, and nothing of what a run does."""
 
 
 class Arguments(GuardedInput):
@@ -146,6 +152,9 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
         raise Failure("invalid_arguments", "Nothing would change: everything named is already so. Nothing was sent.")
     if before.get("active") is not False and after.get("active") is False and status.running is not None:
         effects.append(cancels(read, status.running, context, asked=False))
+    if any(isinstance(effect, ActivatesSchedule) and effect.schedules for effect in effects):
+        more = {key for key in after if key not in _WHEN and after[key] != before.get(key)}
+        effects += await first_firing(context, read, connection, after if more else None)
     return Plan(
         effects=tuple(effects),
         prepared=Prepared(after, before),
@@ -226,10 +235,13 @@ OPERATION = Operation(
         CancelsExecution,
         ChangesField,
         ChangesWriteMode,
+        DeletesRows,
         DeletesSchedule,
         DisablesSchemas,
+        DropsOutput,
         RedirectsOutput,
         RemovesObfuscation,
+        TruncatesOutput,
         WidensFields,
     ),
     lock=lambda arguments: arguments.sync_id,

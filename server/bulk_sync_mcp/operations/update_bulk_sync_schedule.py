@@ -73,7 +73,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
     else:
         way, body = "schedule endpoint", {"schedule": for_endpoint(new)}
     title = f"Change the schedule {arguments.schedule_id} of"
-    return plan_of(title, read, destination, after, unspelled(read, old, new), way, body)
+    return await plan_of(context, title, read, destination, after, unspelled(read, old, new), way, body)
 
 
 def _place(sync: Json, schedule_id: str) -> int | None:

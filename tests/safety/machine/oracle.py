@@ -9,10 +9,11 @@ service's store, evidence from the lines of the audit log. Whether somebody agre
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +56,38 @@ class World:
 # --- looking ---------------------------------------------------------------------------------------------------------
 
 
+@cache
+def _engine() -> Any:
+    """One for the process: making one takes more time than a whole look."""
+    return duckdb.connect()
+
+
+@contextmanager
+def attached(path: Path, *, read_only: bool = False) -> Generator[Any]:
+    """DuckDB with a file attached as `looked_at`, and let go of in the end."""
+    db = _engine()
+    db.execute(f"ATTACH '{path}' AS looked_at{' (READ_ONLY)' if read_only else ''}")
+    try:
+        yield db
+    finally:
+        db.execute("DETACH looked_at")
+
+
+def let_go() -> None:
+    """Closes the engine; the next look makes another."""
+    _engine().close()
+    _engine.cache_clear()
+
+
 def read_destination(path: Path) -> dict[str, Table]:
     """Every table of a DuckDB file, those of other schemas than `main` as `schema.table`."""
     found: dict[str, Table] = {}
-    with closing(duckdb.connect(str(path), read_only=True)) as db:
-        for schema, name in db.execute("SELECT schema_name, table_name FROM duckdb_tables() ORDER BY ALL").fetchall():
+    with attached(path, read_only=True) as db:
+        tables = "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'looked_at' ORDER BY ALL"
+        for schema, name in db.execute(tables).fetchall():
             if name.startswith(OWN_TABLES):
                 continue
-            rows = db.execute(f'SELECT * FROM "{schema}"."{name}"').fetchall()
+            rows = db.execute(f'SELECT * FROM looked_at."{schema}"."{name}"').fetchall()
             columns = tuple(column[0] for column in db.description or ())
             found[name if schema == "main" else f"{schema}.{name}"] = Table(columns, tuple(rows))
     return found

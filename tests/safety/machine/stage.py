@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import mcp_types as types
 import pytest
 from filelock import FileLock
@@ -28,7 +29,18 @@ from bulk_sync_mcp.composition import Application, compose
 from bulk_sync_mcp.settings import Settings
 from bulk_sync_mcp.transports import mcp_server
 from operations.connections_kit import RIGHT, Vault, with_vault
-from safety.machine.oracle import Act, Ledger, Oracle, Shown, World, read_destination, read_service, read_source
+from safety.machine.oracle import (
+    Act,
+    Ledger,
+    Oracle,
+    Shown,
+    World,
+    attached,
+    let_go,
+    read_destination,
+    read_service,
+    read_source,
+)
 from support import CONFIRMATION, MODERN, Called, Clock, Person, Tools, Workshop
 
 SYNCS, SYNC, EXECUTIONS = "/api/bulk/syncs", "/api/bulk/syncs/{id}", "/api/bulk/syncs/{id}/executions"
@@ -41,6 +53,9 @@ CREATE TABLE secrets (id INTEGER PRIMARY KEY, value TEXT);
 INSERT INTO secrets VALUES (1, 'x'), (2, 'y');
 """
 PREFIXES = ("", "m_", "h_", "n_")
+_SCHEMAS: dict[str, Any] = {}
+_VALIDATORS: dict[str, Any] = {}
+"""What clients know of the results of tools, by name."""
 _HELD: dict[Path, list[Callable[[], None]]] = {}
 """By state directory of the service: what would be workers, where they are held back."""
 
@@ -156,6 +171,10 @@ class Stage:
         if server is None:
             server = self._servers[teller.principal] = mcp_server(self.application, teller.principal)
         async with Client(server, mode=teller.era, elicitation_callback=person, raise_exceptions=True) as client:
+            # Each client would list the tools and compile the schemas of their results again, which takes longer than
+            # the call. The tools are the same on every stage.
+            client.session._tool_output_schemas = _SCHEMAS
+            client.session._tool_output_validators = _VALIDATORS
             yield Tools(client)
 
     # --- looking -----------------------------------------------------------------------------------------------------
@@ -320,12 +339,12 @@ class Stage:
 
     def on_destination(self, *statements: str) -> None:
         """SQL on the destination, by hand; what does not fit what is there is left out."""
-        import duckdb
-
-        with duckdb.connect(str(self.workspace / "warehouse.duckdb")) as db:
+        with attached(self.workspace / "warehouse.duckdb") as db:
+            db.execute("USE looked_at")
             for statement in statements:
                 with suppress(duckdb.Error):
                     db.execute(statement)
+            db.execute("USE memory")
 
     def _source_rows(self) -> None:
         number = self._next()
@@ -541,5 +560,6 @@ def theatre() -> Generator[Theatre]:
             made.run(build(made.directory / "template", vault))
             yield made
         finally:
+            let_go()
             loop.run_until_complete(loop.shutdown_default_executor())
             loop.close()

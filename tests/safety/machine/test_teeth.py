@@ -159,7 +159,11 @@ NOTICES = {
 }
 """Rows that only tell: nothing of theirs is a loss by the oracle's standards."""
 
-ALONE = {"DeletesRows:resync": ("RereadsSource:resync",)}
+ALONE = {
+    "DeletesRows:resync": ("RereadsSource:resync",),
+    # Its table without a key is one that this server has not replaced yet.
+    "ArmsDestruction": ("DropsOutput:first_run",),
+}
 """Rows whose effect never comes alone: what has to be let through beside it to see what this row does."""
 
 
