@@ -168,3 +168,14 @@ async def test_a_read_that_fails_says_to_try_it_again(workshop: Workshop) -> Non
     async with workshop.tools() as tools:
         answer = await tools.list_connections()
     assert re.search(r"next: Call `list_connections` again in a moment", answer.text)
+
+
+async def test_a_change_to_what_is_so_already_names_the_call_that_shows_it(workshop: Workshop) -> None:
+    made = with_every_tool(workshop)
+    sync_id = await made.create_sync("Shop")
+    async with made.tools() as tools:
+        same = await tools.update_bulk_sync(sync_id=sync_id, name="Shop")
+        table = await tools.update_bulk_sync_schema(sync_id=sync_id, schema_id="customers", enabled=True)
+    assert "Nothing would change" in same.text
+    assert f"next: Call `get_bulk_sync` with sync_id {sync_id} to see what is there" in same.text
+    assert f"next: Call `get_bulk_sync_schema` with sync_id {sync_id} and schema_id “customers”" in table.text

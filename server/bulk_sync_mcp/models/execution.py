@@ -8,8 +8,8 @@ from typing import Any, Self
 from pydantic import Field
 
 from bulk_sync_mcp.core.operation import Result
-from bulk_sync_mcp.core.text import MAX_MESSAGE, clean, iso, plural, spell_age, spell_duration
-from bulk_sync_mcp.models.base import ApiModel, moment
+from bulk_sync_mcp.core.text import MAX_MESSAGE, clean, plural, spell_duration
+from bulk_sync_mcp.models.base import ApiModel, aged, moment
 
 TERMINAL = frozenset({"completed", "canceled", "failed"})
 """States documented as final. `errors` and `interrupted` are unstated and final once `completed_at` is set."""
@@ -127,7 +127,7 @@ class ExecutionRow(Result):
 
     @classmethod
     def of(cls, run: Execution, now: datetime) -> Self:
-        return cls(**_common(run), started=_time(run.started_at or run.created_at, now), took=_took(run))
+        return cls(**_common(run), started=aged(run.started_at or run.created_at, now), took=_took(run))
 
 
 class ExecutionDetails(Result):
@@ -170,8 +170,8 @@ class ExecutionDetails(Result):
             trigger=clean(run.type) if run.type else None,
             message=clean(run.status_message, MAX_MESSAGE) if run.status_message else None,
             output_disposition=clean(run.output_disposition) if run.output_disposition else None,
-            started=_time(run.started_at or run.created_at, now),
-            finished=_time(run.completed_at, now),
+            started=aged(run.started_at or run.created_at, now),
+            finished=aged(run.completed_at, now),
             took=_took(run),
             tables_done=f"{done} of {len(tables)}" if tables else None,
             tables_by_status=", ".join(f"{count} {name}" for name, count in states.items())
@@ -232,11 +232,6 @@ def _kind(run: Execution) -> str:
         names = {"truncate": "resync", "rebuild": "rebuild", "retain": "refetch"}
         return names.get(run.output_disposition or "", "rerun")
     return "ordinary"
-
-
-def _time(text: str | None, now: datetime) -> str | None:
-    at = moment(text)
-    return f"{iso(at)} ({spell_age(at, now)})" if at else None
 
 
 def _took(run: Execution) -> str | None:

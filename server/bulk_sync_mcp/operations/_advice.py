@@ -66,6 +66,9 @@ async def advised(operation: AnyOperation, arguments: Mapping[str, Any], failure
     """The failure with the exact next call in it, where there is one to tell."""
     if failure.code == "invalid_arguments":
         await _with_ids(operation, arguments, failure, context)
+        tool, by = SHOWS.get(operation.name, ("", "name"))
+        if by != "name" and failure.next == CATALOGUE[failure.code].remedy:
+            failure.next = f"{_call(tool, by, arguments)} to see what is there, and give what is to be different."
     elif failure.changed == "unknown" and failure.next == LOOK_FIRST:
         if operation.name in REPEATABLE:
             failure.next = f"Call `{operation.name}` again: it does no harm twice."

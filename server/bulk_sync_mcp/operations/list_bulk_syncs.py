@@ -10,8 +10,8 @@ from pydantic import Field
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import ConnectionId
 from bulk_sync_mcp.core.operation import Input, Operation, Result
-from bulk_sync_mcp.core.text import clean, iso, spell_age
-from bulk_sync_mcp.models.base import moment
+from bulk_sync_mcp.core.text import clean
+from bulk_sync_mcp.models.base import aged
 from bulk_sync_mcp.models.bulk_sync import BulkSync
 from bulk_sync_mcp.models.connection import Connection
 from bulk_sync_mcp.models.execution import FAILED, UNDER_WAY
@@ -122,7 +122,9 @@ async def _some(context: Context, arguments: Arguments) -> _Found:
             matching = [one for one in matching if _is_in(arguments.state, states.get(one.id))]
             names = await _connections(context) if matching else {}
     else:
-        states, names = await together(_states(context, matching), _connections(context)) if matching else ({}, {})
+        states = {}
+        if matching:
+            states, names = await together(_states(context, matching), _connections(context))
     shown = matching[skip : skip + arguments.limit]
     more = len(matching) > skip + len(shown)
     return _Found(
@@ -168,7 +170,6 @@ def _is_in(state: State, status: StatusOfSync | None) -> bool:
 
 
 def _row(sync: BulkSync, names: dict[str | None, str], status: StatusOfSync | None, context: Context) -> Row:
-    due = moment(status.nextExecutionTime) if status else None
     return Row(
         id=sync.id or "",
         name=clean(sync.name or ""),
@@ -177,7 +178,7 @@ def _row(sync: BulkSync, names: dict[str | None, str], status: StatusOfSync | No
         source=names.get(sync.source_connection_id, sync.source_connection_id),
         destination=names.get(sync.destination_connection_id, sync.destination_connection_id),
         state=clean(status.status) if status and status.status else None,
-        next_run=f"{iso(due)} ({spell_age(due, context.now())})" if due else None,
+        next_run=aged(status.nextExecutionTime, context.now()) if status else None,
     )
 
 

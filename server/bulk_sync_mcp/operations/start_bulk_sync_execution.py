@@ -270,7 +270,10 @@ async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Exe
             next=f"Tell the user at once. To stop it call `cancel_bulk_sync` with sync_id {arguments.sync_id}.",
             details={"execution_id": started.id, "sync_id": arguments.sync_id},
         )
-    return ExecutionDetails.of(started, context.now())
+    follow = (
+        f"Call `wait_for_bulk_sync_execution` with sync_id {arguments.sync_id} and execution_id {clean(started.id)}."
+    )
+    return ExecutionDetails.of(started, context.now()).model_copy(update={"next": follow})
 
 
 def _accepted(answer: Answer) -> Execution:
