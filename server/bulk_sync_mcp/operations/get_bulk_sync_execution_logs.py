@@ -46,7 +46,7 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> LogFiles:
         expires=aged(logs.Expires, context.now()),
         addresses=found if arguments.include_addresses else None,
         note=clean(logs.note, MAX_MESSAGE) if logs.note else None,
-        next="If the user wants to open the files, call this tool again with include_addresses true."
+        next="If the user wants to open the files, call `get_bulk_sync_execution_logs` again with include_addresses true."
         if hidden
         else None,
     )

@@ -94,7 +94,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
         read_latest_executions(context, arguments.sync_id),
     )
     if status.running is not None:
-        raise already_running(status.running, context)
+        raise already_running(arguments.sync_id, status.running, context)
     tables = _chosen(arguments.schemas, enabled)
     connection, source, keyless, _ = await together(
         read_connection(context, read.sync.destination_connection_id),
@@ -296,7 +296,7 @@ async def _what_happened(context: Context, arguments: Arguments, prepared: Prepa
             running = (await read_status(context, arguments.sync_id)).running
         except ApiFailure:
             running = None  # the refusal itself is certain, and the one to tell
-        raise already_running(running, context) if running is not None else failure
+        raise already_running(arguments.sync_id, running, context) if running is not None else failure
     if failure.changed != "unknown":
         raise failure
     try:
