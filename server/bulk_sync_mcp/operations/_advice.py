@@ -87,6 +87,12 @@ def _instead(operation: AnyOperation, arguments: Mapping[str, Any], failure: Fai
                 return f"{_call(tool, of, arguments)} and use an id from there."
         named = [argument for argument in LISTS if arguments.get(argument)]
         return f"Call `{LISTS[named[0]][0]}` and use an id from there." if named else None
+    if failure.code == "conflict" and (arguments.get("sync_id") or arguments.get("connection_id")):
+        by = "sync_id" if arguments.get("sync_id") else "connection_id"
+        shown = _call("get_bulk_sync_status" if by == "sync_id" else "get_connection", by, arguments)
+        return f"{shown} to see what is going on, then decide."
+    if failure.code == "busy":
+        return f"Call `{operation.name}` again in a moment, with the same arguments."
     if failure.code in ("backend_error", "backend_unreachable") and operation.read_only:
         return f"Call `{operation.name}` again in a moment; if it fails again, tell the user that the backend does not answer."
     return None
