@@ -106,7 +106,7 @@ async def read(application: "Application", uri: str) -> Content:
     if uri == AUDIT:
         return Content(await anyio.to_thread.run_sync(_audit, application), _TEXT)
     if uri == MODES:
-        return Content(_MODES, _TEXT, _DAY_MS)
+        return Content(application.hints.told(_MODES), _TEXT, _DAY_MS)
     found = _OF_SYNC.fullmatch(uri)
     if found is None or application.registry.get(SHOWS_SYNCS) is None:
         raise NoSuchResource(clean(uri, 200))

@@ -149,7 +149,7 @@ class ExecutionDetails(Result):
     tables_done: str | None = None
     tables_by_status: str | None = None
     """Where there is more than one status, or not every table is shown."""
-    tables: list[TableRun] = Field(default_factory=list[TableRun])
+    tables: list[TableRun] | None = None
     """Failures first. Of more than 50 tables those without trouble are folded."""
     tables_left_out: int | None = None
     next: str | None = None
@@ -177,9 +177,10 @@ class ExecutionDetails(Result):
             tables_by_status=", ".join(f"{count} {name}" for name, count in states.items())
             if len(states) > 1 or len(shown) < len(tables)
             else None,
-            tables=[TableRun.of(table) for table in shown],
+            tables=None if which is None and tables and not shown else [TableRun.of(table) for table in shown],
             tables_left_out=left if left > 0 else None,
-            next=f"`get_bulk_sync_execution` with offset {start + len(shown)} shows the {plural(left, 'table')} left out."
+            next=f"`get_bulk_sync_execution` with execution_id {clean(run.id)} and offset {start + len(shown)} shows the "
+            f"{plural(left, 'table')} left out."
             if left > 0
             else None,
         )
