@@ -118,7 +118,7 @@ async def test_what_the_backend_refuses_is_told_by_its_row(
     if code == "conflict":
         assert f"Call `get_bulk_sync_status` with sync_id {sync_id} to see what is going on" in write.text
     if changed == "unknown":
-        assert read.text.endswith("tell the user that the backend does not answer.")
+        assert read.text.endswith("tell the user that the backend fails.")
         assert f"Call `get_bulk_sync` with sync_id {sync_id} to see whether it was done." in write.text
 
 

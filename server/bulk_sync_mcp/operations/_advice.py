@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bulk_sync_mcp.api.faults import LOOK_FIRST
+from bulk_sync_mcp.api.faults import AGAIN_IN, LOOK_FIRST
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.errors import CATALOGUE, ApiFailure, Failure
 from bulk_sync_mcp.core.operation import AnyOperation
@@ -75,6 +75,8 @@ async def advised(operation: AnyOperation, arguments: Mapping[str, Any], failure
         else:
             shown = _call(*SHOWS[operation.name], arguments)
             failure.next = f"Do not simply repeat the call. {shown} to see whether it was done."
+    elif failure.code == "rate_limited" and failure.next.startswith(AGAIN_IN):
+        failure.next = f"Call `{operation.name}` again in {failure.next.removeprefix(AGAIN_IN)}"
     elif failure.next == CATALOGUE[failure.code].remedy and failure.changed == "none":
         failure.next = _instead(operation, arguments, failure) or failure.next
     return failure
@@ -93,8 +95,9 @@ def _instead(operation: AnyOperation, arguments: Mapping[str, Any], failure: Fai
         return f"{shown} to see what is going on, then decide."
     if failure.code == "busy":
         return f"Call `{operation.name}` again in a moment, with the same arguments."
-    if failure.code in ("backend_error", "backend_unreachable") and operation.read_only:
-        return f"Call `{operation.name}` again in a moment; if it fails again, tell the user that the backend does not answer."
+    if failure.code in ("backend_error", "backend_unreachable"):
+        # Nothing was changed: a call that writes had only been planned.
+        return f"Call `{operation.name}` again in a moment; if it fails again, tell the user that the backend fails."
     return None
 
 
