@@ -1,6 +1,7 @@
 """The command line: flags and sub-commands, nothing else."""
 
 import argparse
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,16 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _nearest(command: str, given: str) -> str:
+    """The flag of the command that was likely meant, as the end of a sentence."""
+    one = argparse.ArgumentParser(add_help=False)
+    _common(one)
+    importlib.import_module(f"bulk_sync_mcp.commands.{command}").add_flags(one)
+    known = [flag for flag in one.format_help().split() if flag.startswith("--")]
+    close = difflib.get_close_matches(given.partition("=")[0], known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line. Returns the exit status: 2 for a usage or settings error."""
     from bulk_sync_mcp.settings import SettingsError
@@ -66,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         flags.arguments += [word for word in rest if not word.startswith("-")]
         rest = [word for word in rest if word.startswith("-")]
     if rest:
-        top.error(f"unrecognized arguments: {' '.join(rest)}")
+        top.error(f"unrecognized arguments: {' '.join(rest)}{_nearest(flags.command, rest[0])}")
     if flags.version:
         from bulk_sync_mcp.composition import VERSION
 

@@ -27,7 +27,8 @@ MOST = 100
 FRESH = timedelta(seconds=10)
 SYNCS = "/api/bulk/syncs"
 CONNECTIONS = "/api/connections"
-PAGE = 200
+PAGE = 50
+"""The most syncs that the API tells at once (api/README.md 1)."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 

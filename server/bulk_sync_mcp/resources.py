@@ -106,7 +106,7 @@ async def read(application: "Application", uri: str) -> Content:
     if uri == AUDIT:
         return Content(await anyio.to_thread.run_sync(_audit, application), _TEXT)
     if uri == MODES:
-        return Content(_MODES, _TEXT, _DAY_MS)
+        return Content(application.hints.told(_MODES), _TEXT, _DAY_MS)
     found = _OF_SYNC.fullmatch(uri)
     if found is None or application.registry.get(SHOWS_SYNCS) is None:
         raise NoSuchResource(clean(uri, 200))
@@ -178,7 +178,9 @@ async def _sync(application: "Application", sync_id: str) -> dict[str, Any]:
     read_now = await _now(application, sync_id)
     if read_now is None:
         raise NoSuchResource(f"bulk sync {sync_id}")
-    content = BulkSyncDetails.of(dict(read_now.sync)).model_dump(mode="json", exclude_none=True)
+    content = BulkSyncDetails.of(dict(read_now.sync), application.pipeline.context.now()).model_dump(
+        mode="json", exclude_none=True
+    )
     if application.registry.get(LISTS_TABLES) is not None:
         listed = await _listed(application.pipeline.context, sync_id)
         content["tables"] = [
@@ -243,7 +245,9 @@ async def _revision(application: "Application", sync_id: str, number: int) -> di
         now, known = await _compared(application.pipeline.context, now, image)
     back = restoring(image, now, known)
     content: dict[str, Any] = {
-        "configuration": BulkSyncDetails.of(dict(image.sync)).model_dump(mode="json", exclude_none=True)
+        "configuration": BulkSyncDetails.of(dict(image.sync), application.pipeline.context.now()).model_dump(
+            mode="json", exclude_none=True
+        )
     }
     if image.enabled is not None:
         content["enabled_tables"] = list(image.enabled)

@@ -1,7 +1,7 @@
 """Every tool and every argument that is named anywhere in prose exists: a model would call it, a reader would try it.
 
-Prose is what a model or a reader is given: instructions, titles, descriptions, the error catalogue, texts in the code
-of operations, guard, core, api, and the pages of documentation.
+Prose is what a model or a reader is given: instructions, titles, descriptions, the error catalogue, every text in the
+code of the server, prompts and resources among them, and the pages of documentation.
 """
 
 import ast
@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "server" / "bulk_sync_mcp"
 TOOLS = {one.name: one for one in discover(operations)}
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "server" / "docs").glob("*.md")])
-SPEAKING = ("operations", "guard", "core", "models", "api", "present", "approvals")
+SILENT = ("demo",)
+"""Parts whose texts are a story told to a person at a terminal."""
 
 HOLE = "\ufffc"
 """Stands for what a text is filled with."""
@@ -90,8 +91,8 @@ def spoken() -> Iterator[tuple[str, str, AnyOperation | None]]:
         yield f"instructions {settings}", compose(Settings(**settings)).instructions, None
     for row in CATALOGUE.values():
         yield f"error {row.code}", f"{row.meaning} {row.remedy}", None
-    for part in SPEAKING:
-        for path in sorted((PACKAGE / part).rglob("*.py")):
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.relative_to(PACKAGE).parts[0] not in SILENT:
             for line, text in texts(path):
                 yield f"{path.relative_to(PACKAGE)}:{line}", text, TOOLS.get(path.stem)
 

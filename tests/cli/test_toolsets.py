@@ -239,3 +239,11 @@ def test_the_instructions_name_the_toolsets_that_could_be_switched_on() -> None:
 def test_the_instructions_of_a_server_with_one_tool_make_sense() -> None:
     one = Registry([tool for tool in EVERY if tool.name == "get_identity"])
     assert "Usual order" not in instructions("https://app.polytomic.com", False, one)
+
+
+def test_a_flag_that_does_not_exist_stops_the_server_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--acess", "read-only"], ["serve", "--acess=read-only"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(words)
+        assert stopped.value.code == 2
+        assert "did you mean --access?" in capsys.readouterr().err

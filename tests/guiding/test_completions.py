@@ -121,3 +121,17 @@ async def test_what_cannot_be_completed_is_refused(workshop: Workshop, era: str,
         with pytest.raises(MCPError) as refused:
             await completed(tools, where, argument, "x")
     assert refused.value.error.code == -32602
+
+
+async def test_a_completion_asks_for_no_more_syncs_than_the_api_tells_at_once(workshop: Workshop) -> None:
+    asked: list[Any] = []
+    inner = workshop.api._call
+
+    async def noting(method: str, template: str, arguments: Any) -> Any:
+        asked.append(arguments.get("query"))
+        return await inner(method, template, arguments)
+
+    workshop.api._call = noting  # type: ignore[method-assign]
+    async with workshop.tools() as tools:
+        await values(tools, "plan_resync", "sync", "x")
+    assert asked == [{"limit": 50}]

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from bulk_sync_mcp import operations
+from bulk_sync_mcp.api.backend import Backend, bearer
+from bulk_sync_mcp.api.faults import refused
 from bulk_sync_mcp.core.errors import ApiFailure
 from bulk_sync_mcp.core.operation import discover
 from bulk_sync_mcp.operations._advice import LISTS, REPEATABLE, SHOWS, WITHIN
@@ -160,6 +162,25 @@ async def test_a_change_whose_outcome_is_unknown_names_the_call_that_shows_it(wo
         assert answer.text.endswith(f"changed: unknown\nnext: {told}"), answer.text
 
 
+async def test_a_write_whose_planning_fails_and_a_call_asked_to_wait_name_themselves(workshop: Workshop) -> None:
+    sync_id = await workshop.create_sync()
+    failures = [
+        ApiFailure("backend_error", "The backend answered HTTP 500.", status=500),
+        refused(Backend("https://polytomic.example", bearer("k" * 20)), status=429, body=None, mutation=False, wait=90),
+    ]
+
+    async def fail() -> None:
+        raise failures.pop(0)
+
+    workshop.api.before["GET", SYNC] = fail
+    async with workshop.tools() as tools:
+        planned = await tools.delete_bulk_sync(sync_id=sync_id)
+        slowed = await tools.delete_bulk_sync(sync_id=sync_id)
+    assert "changed: none\nnext: Call `delete_bulk_sync` again in a moment" in planned.text
+    assert slowed.text.endswith("changed: none\nnext: Call `delete_bulk_sync` again in 90 s.")
+    assert workshop.api.mutations == []
+
+
 async def test_a_read_that_fails_says_to_try_it_again(workshop: Workshop) -> None:
     async def fail() -> None:
         raise ApiFailure("backend_error", "The backend answered HTTP 500.", status=500)
@@ -168,3 +189,14 @@ async def test_a_read_that_fails_says_to_try_it_again(workshop: Workshop) -> Non
     async with workshop.tools() as tools:
         answer = await tools.list_connections()
     assert re.search(r"next: Call `list_connections` again in a moment", answer.text)
+
+
+async def test_a_change_to_what_is_so_already_names_the_call_that_shows_it(workshop: Workshop) -> None:
+    made = with_every_tool(workshop)
+    sync_id = await made.create_sync("Shop")
+    async with made.tools() as tools:
+        same = await tools.update_bulk_sync(sync_id=sync_id, name="Shop")
+        table = await tools.update_bulk_sync_schema(sync_id=sync_id, schema_id="customers", enabled=True)
+    assert "Nothing would change" in same.text
+    assert f"next: Call `get_bulk_sync` with sync_id {sync_id} to see what is there" in same.text
+    assert f"next: Call `get_bulk_sync_schema` with sync_id {sync_id} and schema_id “customers”" in table.text

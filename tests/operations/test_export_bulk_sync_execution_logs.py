@@ -29,7 +29,7 @@ async def test_an_export_is_a_job_that_ends_with_an_address(all_on: Workshop, er
         data = proved(all_on, TOOL, answer)
         assert data["effects"] == [f"Has the backend pack the logs of execution {ids['execution_id']} into an archive."]
         assert data["ready"] is False
-        assert data["next"] == f"Call 'get_job' with job_id {data['job_id']} until it is done."
+        assert data["next"] == f"Call `get_job` with job_id {data['job_id']} until it is done."
         job = proved(all_on, "get_job", await tools.get_job(job_id=data["job_id"]))
         assert job["status"] == "done"
         again = proved(all_on, TOOL, await tools.call(TOOL, ids))

@@ -1,5 +1,7 @@
 """get_bulk_sync: the configuration of one sync."""
 
+import re
+
 import pytest
 
 from operations.kit import HOSTILE, SYNC, proved, refuses, refuses_wrong_ids
@@ -78,3 +80,12 @@ async def test_ids_that_are_none_are_refused_and_absent_syncs_not_found(workshop
 
 async def test_wrong_arguments_are_named_and_reach_nothing(workshop: Workshop) -> None:
     await refuses(workshop, TOOL, {"id": workshop.source_id}, "`id`", "`sync_id` is required")
+
+
+async def test_a_time_is_told_to_the_second_and_with_its_age(workshop: Workshop) -> None:
+    sync_id = await workshop.create_sync()
+    async with workshop.tools() as tools:
+        workshop.clock.advance(minutes=5)
+        data = proved(workshop, TOOL, await tools.get_bulk_sync(sync_id=sync_id))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \(5 min( \d+ s)? ago\)", data["updated"])
+    assert "other" not in data

@@ -55,10 +55,21 @@ async def test_of_four_hundred_tables_totals_and_failures_are_told_and_the_rest_
     assert data["records"] == run["record_count"]
     assert data["tables_by_status"] == "1 failed, 1 newer than this server, 398 completed"
     assert (data["tables_left_out"], data["tables_done"]) == (397, "399 of 400")
-    assert data["next"] == f"`{TOOL}` with offset 3 shows the 397 tables left out."
-    assert f"next: `{TOOL}` with offset 3" in answer.text
+    assert data["next"] == f"`{TOOL}` with execution_id {run['id']} and offset 3 shows the 397 tables left out."
+    assert f"next: `{TOOL}` with execution_id {run['id']} and offset 3" in answer.text
     assert len(answer.text) < 1_500
     assert status.data["last"]["tables"]
+
+
+async def test_where_no_table_of_many_has_anything_to_say_only_totals_are_told(workshop: Workshop) -> None:
+    sync_id = await workshop.create_sync()
+    run = await workshop.run_once(sync_id)
+    tables = [{"schema": f"t{n}", "status": "completed", "record_count": 1} for n in range(60)]
+    workshop.api.rewrites["GET", EXECUTION] = lambda data: {**data, "schemas": tables}
+    async with workshop.tools() as tools:
+        data = proved(workshop, TOOL, await tools.get_bulk_sync_execution(sync_id=sync_id, execution_id=run["id"]))
+    assert "tables" not in data
+    assert (data["tables_by_status"], data["tables_left_out"]) == ("60 completed", 60)
 
 
 async def test_every_table_of_many_can_be_had_page_by_page_and_by_name(workshop: Workshop) -> None:

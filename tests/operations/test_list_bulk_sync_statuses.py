@@ -82,3 +82,17 @@ async def test_an_answer_costs_two_requests(all_on: Workshop) -> None:
     async with all_on.tools() as tools:
         await tools.call(TOOL, {})
     assert len(all_on.api.calls) == 2
+
+
+async def test_a_failing_sync_has_its_name_though_it_was_not_changed_lately(all_on: Workshop) -> None:
+    oldest = await all_on.create_sync("Broken since long")
+    for number in range(55):
+        await all_on.create_sync(f"Sync {number}")
+    all_on.api.rewrites["GET", STATUSES] = lambda rows: [
+        {**row, **({"status": "failed"} if row["sync_id"] == oldest else {})} for row in rows
+    ]
+    async with all_on.tools() as tools:
+        all_on.api.calls.clear()
+        data = proved(all_on, TOOL, await tools.call(TOOL, {"limit": 5}))
+    assert data["bulk_syncs"][0] == {"sync_id": oldest, "name": "Broken since long", "state": "failed"}
+    assert len(all_on.api.calls) == 3

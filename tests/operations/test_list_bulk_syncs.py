@@ -34,7 +34,7 @@ async def test_it_tells_name_ends_mode_and_latest_state_of_every_sync(workshop: 
 async def test_no_sync_is_told_in_words_and_costs_two_requests(workshop: Workshop) -> None:
     async with workshop.tools() as tools:
         answer = await tools.list_bulk_syncs()
-    assert proved(workshop, TOOL, answer) == {"bulk_syncs": []}
+    assert proved(workshop, TOOL, answer) == {"bulk_syncs": [], "total": 0}
     assert "none" in answer.text
     assert [call[:2] for call in workshop.api.calls] == [("GET", SYNCS), ("GET", CONNECTIONS)]
 
@@ -52,9 +52,67 @@ async def test_filters_by_state_name_and_connection(workshop: Workshop) -> None:
     assert [row["id"] for row in active["bulk_syncs"]] == [on]
     assert {row["id"] for row in inactive["bulk_syncs"]} == {off, other}
     assert {row["id"] for row in named["bulk_syncs"]} == {on, off}
-    assert named["looked_at"] == 3
+    assert (named["looked_at"], named["total"]) == (3, 2)
     assert len(read_from["bulk_syncs"]) == 3
-    assert (elsewhere["bulk_syncs"], elsewhere["looked_at"]) == ([], 3)
+    assert (elsewhere["bulk_syncs"], elsewhere["looked_at"], elsewhere["total"]) == ([], 3, 0)
+
+
+async def test_filters_by_latest_state_and_takes_states_that_mean_the_same_together(workshop: Workshop) -> None:
+    never, *others = [await workshop.create_sync(f"Sync {number}") for number in range(6)]
+    told = dict(zip(others, ("completed", "failed", "interrupted", "exporting", "hibernating"), strict=True))
+    workshop.api.rewrites["GET", STATUSES] = lambda rows: [
+        {**row, **({"status": told[row["sync_id"]]} if row["sync_id"] in told else {})} for row in rows
+    ]
+    async with workshop.tools() as tools:
+        for state, wanted in (
+            ("never_run", {never}),
+            ("completed", {others[0]}),
+            ("failed", {others[1], others[2]}),
+            ("running", {others[3]}),
+            ("canceled", set()),
+        ):
+            workshop.api.calls.clear()
+            data = proved(workshop, TOOL, await tools.list_bulk_syncs(state=state))
+            assert {row["id"] for row in data["bulk_syncs"]} == wanted, state
+            assert (data["total"], data["looked_at"]) == (len(wanted), 6)
+            assert len(workshop.api.calls) <= 3
+            assert all(row["source"] == "Shop database" for row in data["bulk_syncs"])
+
+
+@pytest.mark.parametrize("filters", [{"name": "EVEN"}, {"state": "never_run", "name": "even"}], ids=str)
+async def test_filtered_pages_go_across_those_of_the_api_and_meet_each_match_once(
+    workshop: Workshop, filters: dict[str, str]
+) -> None:
+    made = {number: await workshop.create_sync(f"{'even' if number % 2 else 'odd'} {number}") for number in range(104)}
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    async with workshop.tools() as tools:
+        while True:
+            workshop.api.calls.clear()
+            data = proved(workshop, TOOL, await tools.list_bulk_syncs(**filters, limit=20, **cursor))
+            assert len(workshop.api.calls) <= 3
+            assert len(data["bulk_syncs"]) <= 20
+            seen += [row["id"] for row in data["bulk_syncs"]]
+            assert "total" not in data
+            if "next_cursor" not in data:
+                break
+            cursor = {"cursor": data["next_cursor"]}
+    assert sorted(seen) == sorted(made[number] for number in range(104) if number % 2)
+
+
+async def test_one_sync_of_sixty_is_found_by_name_in_one_call_of_three_requests(workshop: Workshop) -> None:
+    oldest = await workshop.create_sync("The one")
+    for number in range(59):
+        await workshop.create_sync(f"Other {number}")
+    async with workshop.tools() as tools:
+        workshop.api.calls.clear()
+        data = proved(workshop, TOOL, await tools.list_bulk_syncs(name="the one"))
+        assert len(workshop.api.calls) == 3
+        nothing = proved(workshop, TOOL, await tools.list_bulk_syncs(name="nothing"))
+    (row,) = data["bulk_syncs"]
+    assert (row["id"], row["source"]) == (oldest, workshop.source_id)
+    assert (data["looked_at"], data["total"]) == (60, 1)
+    assert (nothing["bulk_syncs"], nothing["total"]) == ([], 0)
 
 
 async def test_pages_of_many_syncs_meet_each_sync_once_in_three_requests_each(workshop: Workshop) -> None:
@@ -67,6 +125,7 @@ async def test_pages_of_many_syncs_meet_each_sync_once_in_three_requests_each(wo
             data = proved(workshop, TOOL, await tools.list_bulk_syncs(limit=25, **cursor))
             assert len(workshop.api.calls) <= 3
             seen += [row["id"] for row in data["bulk_syncs"]]
+            assert "total" not in data
             if "next_cursor" not in data:
                 break
             cursor = {"cursor": data["next_cursor"]}
@@ -119,6 +178,7 @@ async def test_unknown_keys_and_values_of_the_backend_are_told_as_they_are(works
         ({"limit": 51}, "`limit`"),
         ({"active": "yes"}, "`active`"),
         ({"name": ""}, "`name`"),
+        ({"state": "broken"}, "`state` must be one of 'running', 'failed'"),
         ({"connection_id": "../x"}, "`connection_id`"),
         ({"page_token": "x"}, "`page_token`"),
     ],

@@ -62,3 +62,12 @@ async def test_wrong_arguments_are_named_and_reach_nothing(
     workshop: Workshop, arguments: dict[str, object], named: str
 ) -> None:
     await refuses(workshop, TOOL, arguments, named)
+
+
+async def test_where_there_is_none_it_says_which_tool_makes_one_and_how_to_have_it(workshop: Workshop) -> None:
+    workshop.api.rewrites["GET", CONNECTIONS] = lambda _: []
+    async with workshop.tools() as tools:
+        data = proved(workshop, TOOL, await tools.list_connections())
+    assert data["total"] == 0
+    assert data["next"].startswith("There is no connection yet. `create_connection` makes one.")
+    assert "a person can switch it on with --toolsets default,connections" in data["next"]

@@ -583,3 +583,13 @@ async def test_a_plan_that_cannot_be_read_starts_nothing(workshop: Workshop) -> 
         answer = await tools.start_bulk_sync_execution(sync_id=sync_id)
     assert answer.code == "backend_unreachable"
     assert workshop.api.mutations == []
+
+
+async def test_what_was_started_says_how_to_follow_it(workshop: Workshop, era: str) -> None:
+    sync_id = await workshop.create_sync()
+    async with workshop.tools(era) as tools:
+        answer = await tools.start_bulk_sync_execution(sync_id=sync_id, test=True)
+    data = proved(workshop, TOOL, answer)
+    followed = f"Call `wait_for_bulk_sync_execution` with sync_id {sync_id} and execution_id {data['id']}."
+    assert data["next"] == followed
+    assert answer.text.endswith(f"next: {followed}")

@@ -153,6 +153,22 @@ async def test_progress_tells_rows_a_second_and_failures_as_they_happen(workshop
     assert not set("\u202e\u0007\u200b\n`") & set("".join(told))
 
 
+async def test_progress_of_many_tables_names_those_that_run_or_have_just_ended(workshop: Workshop) -> None:
+    def state(*done: int, running: int) -> dict[str, Any]:
+        states = ["completed" if n in done else "running" if n == running else "created" for n in range(30)]
+        return at("running", *((one, 5 if one == "completed" else 0) for one in states))
+
+    run = going(
+        workshop, state(0, 1, running=2), state(0, 1, 2, 3, running=4), at("completed", *[("completed", 5)] * 30)
+    )
+    async with run.tools() as tools:
+        await tools.wait_for_bulk_sync_execution(sync_id=SYNC_ID, execution_id=RUN)
+        first, second, last = (str(message) for _, _, message in tools.progress)
+    assert first == "running, 2 of 30 tables done, 10 rows: t2 running 0"
+    assert second.endswith(": t4 running 0; t2 completed 5; t3 completed 5")
+    assert last.count("completed 5") == 8
+
+
 async def test_a_run_that_moves_for_ten_minutes_costs_fewer_than_a_hundred_reads(workshop: Workshop) -> None:
     run = going(workshop, *[at("running", ("running", n)) for n in range(2_000)])
     async with run.tools() as tools:

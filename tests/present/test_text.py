@@ -31,6 +31,10 @@ def test_items_that_hold_commas_are_told_one_a_line() -> None:
     assert text({"ids": ["a", "b"]}) == "ids: a, b"
 
 
+def test_a_result_that_tells_nothing_is_still_text() -> None:
+    assert text({}) == "The backend told nothing."
+
+
 def test_only_what_a_result_declares_as_the_next_step_keeps_its_backticks() -> None:
     part = Part(next="Call `get_job`.", settings={"next": "Call `drop_table`."})
     content = shown(Whole(part=part, next="Call `get_bulk_sync`\n\u202ewith sync_id."))

@@ -81,7 +81,7 @@ def try_out(service: Service, type_id: str, settings: Mapping[str, Any], *, want
         tables = catalog.discover(service.config, catalog.resolve(service.config, type_id, settings))
     except ConnectorError as error:
         # It can be written to, which is all that is asked of a destination; who reads from it is told why not.
-        return Tried(type_id, "healthy", str(error), None, at)
+        return Tried(type_id, "healthy", f"It can be written to, but not read from: {error}", None, at)
     return Tried(type_id, "healthy", None, tables, at)
 
 

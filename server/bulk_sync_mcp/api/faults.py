@@ -38,6 +38,7 @@ _SAME_UNDER_THE_KEY = frozenset({400, 404, 422})
 is still in progress."""
 
 _MAX_USERS = 20
+AGAIN_IN = "Call again in "
 LOOK_FIRST = "Read the present state before anything else; do not simply repeat the call."
 _LAPSES: Mapping[Lapse, str] = {
     "timeout": "did not answer in time",
@@ -89,7 +90,7 @@ def refused(
         after = LOOK_FIRST
         words += " The change may have been made all the same."
     elif wait is not None:
-        after = f"Call again in {_seconds(wait)}."
+        after = f"{AGAIN_IN}{_seconds(wait)}."
         words += f" It asks to wait {_seconds(wait)}."
     return ApiFailure(code, words, status=status, changed=changed, next=after, details=details)
 
@@ -103,7 +104,7 @@ def must_wait(failure: ApiFailure, wait: float) -> ApiFailure:
         "rate_limited",
         failure.message,
         status=failure.status,
-        next=f"Call again in {_seconds(wait)}.",
+        next=f"{AGAIN_IN}{_seconds(wait)}.",
         details=failure.details,
     )
 

@@ -41,7 +41,11 @@ _ROWS = (
         "The backend refused the request as invalid (400, 422).",
         "Correct what its message names.",
     ),
-    ErrorCode("unauthorized", "The backend does not accept the credential (401).", "A person must set a valid key."),
+    ErrorCode(
+        "unauthorized",
+        "The backend does not accept the credential (401).",
+        "A person must set a valid key; `bulk-sync-mcp doctor` tries it.",
+    ),
     ErrorCode("forbidden", "The credential may not do this (403).", "Use a credential that may."),
     ErrorCode(
         "not_found",

@@ -9,6 +9,7 @@ from typing import Self, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bulk_sync_mcp.core.errors import ApiFailure
+from bulk_sync_mcp.core.text import iso, spell_age
 
 
 class ApiModel(BaseModel):
@@ -36,6 +37,12 @@ class ApiModel(BaseModel):
         if not isinstance(data, list):
             raise ApiFailure("backend_error", f"The backend's answer is not a list of {cls.__name__}.")
         return [cls.read(item) for item in cast("list[object]", data)]
+
+
+def aged(time: str | datetime | None, now: datetime) -> str | None:
+    """A time of the API as results tell it: in UTC to the second, and how long ago or how soon. None for none."""
+    at = time if isinstance(time, datetime) else moment(time)
+    return f"{iso(at)} ({spell_age(at, now)})" if at else None
 
 
 def moment(text: str | None) -> datetime | None:

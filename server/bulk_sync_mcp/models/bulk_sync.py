@@ -1,5 +1,6 @@
 """Bulk syncs: how the API tells them (api/README.md 2) and how tools do."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -7,7 +8,7 @@ from pydantic import Field
 from bulk_sync_mcp.core.ids import SchemaId
 from bulk_sync_mcp.core.operation import Input, Result
 from bulk_sync_mcp.core.text import clean
-from bulk_sync_mcp.models.base import ApiModel
+from bulk_sync_mcp.models.base import ApiModel, aged
 
 Mode = Literal["snapshot", "replicate", "append"]
 Discover = Literal["all", "none", "onlyIncremental", "onlyNonIncremental"]
@@ -169,6 +170,10 @@ class SchemaInput(Input):
     user_output_name: str | None = None
 
 
+_DEFAULTS = (("disable_record_timestamps", False),)
+"""Settings that are as they are without being set, and say nothing."""
+
+
 class BulkSyncDetails(Result):
     """A bulk sync. Settings the backend knows and this list does not are under `other`."""
 
@@ -191,7 +196,7 @@ class BulkSyncDetails(Result):
     other: dict[str, Any] | None = None
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> "BulkSyncDetails":
+    def of(cls, raw: dict[str, Any], now: datetime) -> "BulkSyncDetails":
         """The details in an answer's `data`."""
         sync = BulkSync.read(raw)
         same = ("automatically_add_new_objects", "automatically_add_new_fields", "normalize_names")
@@ -203,7 +208,11 @@ class BulkSyncDetails(Result):
             "additional_schedules",
         }
         hidden = {"organization_id", "created_at", "created_by", "updated_at", "updated_by"}
-        other = {key: value for key, value in raw.items() if key not in shown | hidden and value not in (None, [], {})}
+        other = {
+            key: value
+            for key, value in raw.items()
+            if key not in shown | hidden and value not in (None, [], {}) and (key, value) not in _DEFAULTS
+        }
         return cls(
             id=sync.id or "",
             name=clean(sync.name or ""),
@@ -216,6 +225,6 @@ class BulkSyncDetails(Result):
             schedules=[schedule.spelled() for schedule in sync.schedules()],
             schedule_ids=[schedule.id or "" for schedule in sync.schedules()],
             **{key: clean(raw[key]) for key in same if raw.get(key)},
-            updated=sync.updated_at,
+            updated=aged(sync.updated_at, now),
             other=other or None,
         )

@@ -8,8 +8,8 @@ from typing import Any, Self
 from pydantic import Field
 
 from bulk_sync_mcp.core.operation import Result
-from bulk_sync_mcp.core.text import MAX_MESSAGE, clean, iso, plural, spell_age, spell_duration
-from bulk_sync_mcp.models.base import ApiModel, moment
+from bulk_sync_mcp.core.text import MAX_MESSAGE, clean, plural, spell_duration
+from bulk_sync_mcp.models.base import ApiModel, aged, moment
 
 TERMINAL = frozenset({"completed", "canceled", "failed"})
 """States documented as final. `errors` and `interrupted` are unstated and final once `completed_at` is set."""
@@ -127,7 +127,7 @@ class ExecutionRow(Result):
 
     @classmethod
     def of(cls, run: Execution, now: datetime) -> Self:
-        return cls(**_common(run), started=_time(run.started_at or run.created_at, now), took=_took(run))
+        return cls(**_common(run), started=aged(run.started_at or run.created_at, now), took=_took(run))
 
 
 class ExecutionDetails(Result):
@@ -149,7 +149,7 @@ class ExecutionDetails(Result):
     tables_done: str | None = None
     tables_by_status: str | None = None
     """Where there is more than one status, or not every table is shown."""
-    tables: list[TableRun] = Field(default_factory=list[TableRun])
+    tables: list[TableRun] | None = None
     """Failures first. Of more than 50 tables those without trouble are folded."""
     tables_left_out: int | None = None
     next: str | None = None
@@ -170,16 +170,17 @@ class ExecutionDetails(Result):
             trigger=clean(run.type) if run.type else None,
             message=clean(run.status_message, MAX_MESSAGE) if run.status_message else None,
             output_disposition=clean(run.output_disposition) if run.output_disposition else None,
-            started=_time(run.started_at or run.created_at, now),
-            finished=_time(run.completed_at, now),
+            started=aged(run.started_at or run.created_at, now),
+            finished=aged(run.completed_at, now),
             took=_took(run),
             tables_done=f"{done} of {len(tables)}" if tables else None,
             tables_by_status=", ".join(f"{count} {name}" for name, count in states.items())
             if len(states) > 1 or len(shown) < len(tables)
             else None,
-            tables=[TableRun.of(table) for table in shown],
+            tables=None if which is None and tables and not shown else [TableRun.of(table) for table in shown],
             tables_left_out=left if left > 0 else None,
-            next=f"`get_bulk_sync_execution` with offset {start + len(shown)} shows the {plural(left, 'table')} left out."
+            next=f"`get_bulk_sync_execution` with execution_id {clean(run.id)} and offset {start + len(shown)} shows the "
+            f"{plural(left, 'table')} left out."
             if left > 0
             else None,
         )
@@ -232,11 +233,6 @@ def _kind(run: Execution) -> str:
         names = {"truncate": "resync", "rebuild": "rebuild", "retain": "refetch"}
         return names.get(run.output_disposition or "", "rerun")
     return "ordinary"
-
-
-def _time(text: str | None, now: datetime) -> str | None:
-    at = moment(text)
-    return f"{iso(at)} ({spell_age(at, now)})" if at else None
 
 
 def _took(run: Execution) -> str | None:

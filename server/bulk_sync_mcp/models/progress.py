@@ -21,6 +21,7 @@ class Progress:
         self._failed: set[str] = set()
         self._read_at: datetime | None = None
         self._rows: dict[str, int] = {}
+        self._states: dict[str, str | None] = {}
 
     async def tell(self, execution: Execution, *, over: bool) -> bool:
         """Whether there was something new to tell."""
@@ -43,6 +44,7 @@ class Progress:
         self._told = value
         self._failed |= {str(one.id) for one in failed}
         self._read_at = now
+        self._states = {str(one.id): one.status for one in tables}
         self._rows = {"": rows, **{str(one.id): one.record_count or 0 for one in tables}}
         await self._context.report(value, float(len(tables)) or None, message)
         return True
@@ -58,9 +60,19 @@ class Progress:
         if every:
             parts.append(f"{plural(every, 'table')} failed")
         order = {"running": 0, "exporting": 0, "processing": 0}
-        rest = sorted((one for one in tables if one not in failed), key=lambda one: order.get(one.status or "", 1))
+        rest = sorted(
+            (one for one in tables if one not in failed and (len(tables) <= MOST_NAMED or self._news(one))),
+            key=lambda one: order.get(one.status or "", 1),
+        )
         each = [_failure(one) for one in failed] + [self._table(one, execution, now) for one in rest]
         return ", ".join(parts) + (f": {'; '.join(each[:MOST_NAMED])}" if each else "")
+
+    def _news(self, table: SchemaExecution) -> bool:
+        """Whether a table is being worked on, or has ended since the last message."""
+        before = self._states.get(str(table.id))
+        return table.status not in ("created", "scheduled") and (
+            table.status not in TERMINAL | FAILED or (before is not None and before != table.status)
+        )
 
     def _table(self, table: SchemaExecution, execution: Execution, now: datetime) -> str:
         words = f"{_name(table)} {clean(table.status or 'state unknown')} {table.record_count or 0:,}"

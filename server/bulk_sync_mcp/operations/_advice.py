@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bulk_sync_mcp.api.faults import LOOK_FIRST
+from bulk_sync_mcp.api.faults import AGAIN_IN, LOOK_FIRST
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.errors import CATALOGUE, ApiFailure, Failure
 from bulk_sync_mcp.core.operation import AnyOperation
@@ -66,12 +66,17 @@ async def advised(operation: AnyOperation, arguments: Mapping[str, Any], failure
     """The failure with the exact next call in it, where there is one to tell."""
     if failure.code == "invalid_arguments":
         await _with_ids(operation, arguments, failure, context)
+        tool, by = SHOWS.get(operation.name, ("", "name"))
+        if by != "name" and failure.next == CATALOGUE[failure.code].remedy:
+            failure.next = f"{_call(tool, by, arguments)} to see what is there, and give what is to be different."
     elif failure.changed == "unknown" and failure.next == LOOK_FIRST:
         if operation.name in REPEATABLE:
             failure.next = f"Call `{operation.name}` again: it does no harm twice."
         else:
             shown = _call(*SHOWS[operation.name], arguments)
             failure.next = f"Do not simply repeat the call. {shown} to see whether it was done."
+    elif failure.code == "rate_limited" and failure.next.startswith(AGAIN_IN):
+        failure.next = f"Call `{operation.name}` again in {failure.next.removeprefix(AGAIN_IN)}"
     elif failure.next == CATALOGUE[failure.code].remedy and failure.changed == "none":
         failure.next = _instead(operation, arguments, failure) or failure.next
     return failure
@@ -84,8 +89,15 @@ def _instead(operation: AnyOperation, arguments: Mapping[str, Any], failure: Fai
                 return f"{_call(tool, of, arguments)} and use an id from there."
         named = [argument for argument in LISTS if arguments.get(argument)]
         return f"Call `{LISTS[named[0]][0]}` and use an id from there." if named else None
-    if failure.code in ("backend_error", "backend_unreachable") and operation.read_only:
-        return f"Call `{operation.name}` again in a moment; if it fails again, tell the user that the backend does not answer."
+    if failure.code == "conflict" and (arguments.get("sync_id") or arguments.get("connection_id")):
+        by = "sync_id" if arguments.get("sync_id") else "connection_id"
+        shown = _call("get_bulk_sync_status" if by == "sync_id" else "get_connection", by, arguments)
+        return f"{shown} to see what is going on, then decide."
+    if failure.code == "busy":
+        return f"Call `{operation.name}` again in a moment, with the same arguments."
+    if failure.code in ("backend_error", "backend_unreachable"):
+        # Nothing was changed: a call that writes had only been planned.
+        return f"Call `{operation.name}` again in a moment; if it fails again, tell the user that the backend fails."
     return None
 
 

@@ -120,12 +120,14 @@ def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first  # pyright: ignore[reportUnknownArgumentType]
 
 
-def already_running(run: Execution, context: Context) -> Failure:
+def already_running(sync_id: str, run: Execution, context: Context) -> Failure:
     """The refusal that tells what is running, instead of a bare 409."""
     return Failure(
         "already_running",
-        f"Execution {clean(run.id)} of this bulk sync is {run.progress(context.now())}. Only one runs at a time; nothing was started.",
-        next=f"Call `wait_for_bulk_sync_execution` with the sync_id and execution_id {clean(run.id)}, or `cancel_bulk_sync` if the user wants it stopped.",
+        f"Execution {clean(run.id)} of this bulk sync has not ended ({run.progress(context.now())}). Only one runs at a time; "
+        "nothing was started.",
+        next=f"Call `wait_for_bulk_sync_execution` with sync_id {sync_id} and execution_id {clean(run.id)}, or "
+        "`cancel_bulk_sync` if the user wants it stopped.",
         details={"execution_id": run.id, "status": run.status},
     )
 

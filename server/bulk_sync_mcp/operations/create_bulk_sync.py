@@ -147,7 +147,7 @@ def _with_every_column(table: str | Json, source: BulkSource) -> str | Json:
 
 async def run(context: Context, _arguments: Arguments, body: Json) -> BulkSyncDetails:
     answer = await context.api.post(PATH, body=body, idempotency_key=context.idempotency_key)
-    return BulkSyncDetails.of(as_object(answer.data))
+    return BulkSyncDetails.of(as_object(answer.data), context.now())
 
 
 OPERATION = Operation(

@@ -89,7 +89,7 @@ def _next(job: Job, *, ready: bool, shown: bool) -> str | None:
         wait = "" if ready else " until it is done"
         return f"Call `get_job` with job_id {clean(job.job_id)}{wait}."
     if ready:
-        return "Ready. If the user wants to open the archive, call this tool again with include_addresses true."
+        return "Ready. If the user wants to open the archive, call `export_bulk_sync_execution_logs` again with include_addresses true."
     return "The backend named neither a job nor an archive. Tell the user; the logs may not exist any more."
 
 

@@ -12,7 +12,7 @@ class Arguments(Input):
 
 
 async def run(context: Context, arguments: Arguments, _plan: None) -> BulkSyncDetails:
-    return BulkSyncDetails.of((await read_sync(context, arguments.sync_id)).raw)
+    return BulkSyncDetails.of((await read_sync(context, arguments.sync_id)).raw, context.now())
 
 
 OPERATION = Operation(

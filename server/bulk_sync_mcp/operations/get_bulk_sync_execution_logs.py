@@ -9,8 +9,8 @@ from pydantic import Field
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import ExecutionId, SyncId
 from bulk_sync_mcp.core.operation import Input, Operation, Result
-from bulk_sync_mcp.core.text import MAX_MESSAGE, clean, iso, spell_age
-from bulk_sync_mcp.models.base import moment
+from bulk_sync_mcp.core.text import MAX_MESSAGE, clean
+from bulk_sync_mcp.models.base import aged
 from bulk_sync_mcp.models.log import ExecutionLogs, address
 
 PATH = "/api/bulk/syncs/{sync_id}/executions/{execution_id}/logs"
@@ -40,14 +40,13 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> LogFiles:
     answer = await context.api.get(PATH, sync_id=arguments.sync_id, execution_id=arguments.execution_id)
     logs = ExecutionLogs.read(answer.data or {})
     found = [one for one in map(address, logs.URLs or []) if one is not None]
-    expires = moment(logs.Expires)
     hidden = bool(found) and not arguments.include_addresses
     return LogFiles(
         files=len(logs.URLs or []),
-        expires=f"{iso(expires)} ({spell_age(expires, context.now())})" if expires else None,
+        expires=aged(logs.Expires, context.now()),
         addresses=found if arguments.include_addresses else None,
         note=clean(logs.note, MAX_MESSAGE) if logs.note else None,
-        next="If the user wants to open the files, call this tool again with include_addresses true."
+        next="If the user wants to open the files, call `get_bulk_sync_execution_logs` again with include_addresses true."
         if hidden
         else None,
     )

@@ -3,6 +3,7 @@
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import ScheduleId, SyncId
 from bulk_sync_mcp.core.operation import Input, Operation
+from bulk_sync_mcp.models.base import aged
 from bulk_sync_mcp.models.merge import as_object
 from bulk_sync_mcp.models.schedule import ScheduleRow, embedded
 from bulk_sync_mcp.operations._schedule_changes import SCHEDULE
@@ -25,7 +26,7 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> One:
     row = ScheduleRow.of(
         embedded(own), arguments.schedule_id, default=own.get("isDefault") is True, note=own.get("note")
     )
-    return One(**row.model_dump(), updated=own.get("updatedAt"))
+    return One(**row.model_dump(), updated=aged(own.get("updatedAt"), context.now()))
 
 
 OPERATION = Operation(

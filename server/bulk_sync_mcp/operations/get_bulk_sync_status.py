@@ -3,8 +3,8 @@
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import SyncId
 from bulk_sync_mcp.core.operation import Input, Operation, Result
-from bulk_sync_mcp.core.text import MAX_MESSAGE, clean, iso, spell_age
-from bulk_sync_mcp.models.base import moment
+from bulk_sync_mcp.core.text import MAX_MESSAGE, clean
+from bulk_sync_mcp.models.base import aged
 from bulk_sync_mcp.models.execution import ExecutionDetails
 from bulk_sync_mcp.operations._reading import STATUS, read_status
 
@@ -28,13 +28,12 @@ class Status(Result):
 async def run(context: Context, arguments: Arguments, _plan: None) -> Status:
     status = await read_status(context, arguments.sync_id)
     now = context.now()
-    due = moment(status.next_execution_time)
     ingestion = status.ingestion_status
     return Status(
         state="running" if status.running else "idle",
         current=ExecutionDetails.of(status.running, now) if status.running else None,
         last=ExecutionDetails.of(status.last_execution, now) if status.last_execution else None,
-        next_run=f"{iso(due)} ({spell_age(due, now)})" if due else None,
+        next_run=aged(status.next_execution_time, now),
         ingestion=clean(f"{ingestion.status or 'unknown'} {ingestion.status_message or ''}", MAX_MESSAGE)
         if ingestion and ingestion.enabled
         else None,

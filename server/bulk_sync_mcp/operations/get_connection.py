@@ -6,6 +6,7 @@ from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import ConnectionId
 from bulk_sync_mcp.core.operation import Input, Operation, Result
 from bulk_sync_mcp.core.text import MAX_MESSAGE, clean
+from bulk_sync_mcp.models.base import aged
 from bulk_sync_mcp.models.connection_settings import shown
 from bulk_sync_mcp.models.merge import as_object
 from bulk_sync_mcp.operations._connections import CONNECTION, as_result, read_whole_connection
@@ -44,8 +45,8 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> One:
         parent_connection_id=read.raw.get("parent_connection_id"),
         policies=read.raw.get("policies") or None,
         api_calls_last_24_hours=read.raw.get("api_calls_last_24_hours"),
-        rate_limited_since=limit.get("limited_since") if limit.get("currently_limited") else None,
-        updated=read.raw.get("updated_at"),
+        rate_limited_since=aged(limit.get("limited_since"), context.now()) if limit.get("currently_limited") else None,
+        updated=aged(read.raw.get("updated_at"), context.now()),
     )
 
 

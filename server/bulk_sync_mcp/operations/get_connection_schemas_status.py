@@ -3,8 +3,8 @@
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import ConnectionId
 from bulk_sync_mcp.core.operation import Input, Operation, Result
-from bulk_sync_mcp.core.text import clean, iso, spell_age
-from bulk_sync_mcp.models.base import moment
+from bulk_sync_mcp.core.text import clean
+from bulk_sync_mcp.models.base import aged, moment
 from bulk_sync_mcp.models.merge import as_object
 
 PATH = "/api/connections/{id}/schemas/status"
@@ -32,8 +32,8 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> Status:
     return Status(
         refreshing=started is not None and (finished is None or finished < started),
         cache_status=clean(status) if status else None,
-        started=f"{iso(started)} ({spell_age(started, now)})" if started else None,
-        finished=f"{iso(finished)} ({spell_age(finished, now)})" if finished else None,
+        started=aged(started, now),
+        finished=aged(finished, now),
     )
 
 

@@ -59,9 +59,9 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> JobState:
 
 def _next(job: Job, arguments: Arguments) -> str | None:
     if job.status not in OVER:
-        return "Not ready yet: call this tool again in some seconds."
+        return "Not ready yet: call `get_job` again in some seconds."
     if job.status == "done" and job.result is not None and not arguments.include_result:
-        return "Ready. If the user wants the result, call this tool again with include_result true."
+        return "Ready. If the user wants the result, call `get_job` again with include_result true."
     return None
 
 

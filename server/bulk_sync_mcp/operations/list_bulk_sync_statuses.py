@@ -5,15 +5,15 @@ from pydantic import Field, model_validator
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import SyncId
 from bulk_sync_mcp.core.operation import Input, Operation, Result
-from bulk_sync_mcp.core.text import clean, iso, spell_age
-from bulk_sync_mcp.models.base import moment
+from bulk_sync_mcp.core.text import clean
+from bulk_sync_mcp.models.base import aged
 from bulk_sync_mcp.models.bulk_sync import BulkSync
 from bulk_sync_mcp.models.statuses import SummaryOfSync
 from bulk_sync_mcp.operations._reading import together
 
 PATH = "/api/bulk/syncs/status"
 NAMED = 50
-"""Bulk syncs whose names are looked up: one page of the list (api/README.md 1, Pagination)."""
+"""Bulk syncs of one page of the list (api/README.md 1, Pagination); names are looked up in two at most."""
 
 
 class Arguments(Input):
@@ -46,7 +46,7 @@ class Row(Result):
 
 
 class Statuses(Result):
-    """Bulk syncs: those in trouble first, then those running. Names are those of the 50 changed last."""
+    """Bulk syncs: those in trouble first, then those running. Names are those of the 100 changed last."""
 
     bulk_syncs: list[Row]
     total: int
@@ -60,9 +60,13 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> Statuses:
     answer, listed = await together(
         context.api.get(PATH, query=query), context.api.get("/api/bulk/syncs", query={"limit": NAMED})
     )
-    names = {one.id: clean(one.name or "") for one in BulkSync.read_all(listed.data)}
+    syncs, states = BulkSync.read_all(listed.data), SummaryOfSync.read_all(answer.data)
+    if listed.next_page_token and {one.sync_id for one in states} - {one.id for one in syncs}:
+        following = {"limit": NAMED, "page_token": listed.next_page_token}
+        syncs += BulkSync.read_all((await context.api.get("/api/bulk/syncs", query=following)).data)
+    names = {one.id: clean(one.name or "") for one in syncs}
     found = sorted(
-        SummaryOfSync.read_all(answer.data),
+        states,
         key=lambda one: (one.rank, names.get(one.sync_id, ""), one.sync_id or ""),
     )
     end = arguments.offset + arguments.limit
@@ -74,14 +78,13 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> Statuses:
 
 
 def _row(one: SummaryOfSync, names: dict[str | None, str], context: Context) -> Row:
-    due = moment(one.nextExecutionTime)
     return Row(
         sync_id=one.sync_id or "",
         name=names.get(one.sync_id) or None,
         state=clean(one.status) if one.status else None,
         tables=one.tables(),
         trouble=one.trouble(),
-        next_run=f"{iso(due)} ({spell_age(due, context.now())})" if due else None,
+        next_run=aged(one.nextExecutionTime, context.now()),
     )
 
 

@@ -32,6 +32,7 @@ class Connections(Result):
     connections: list[Row]
     total: int
     next_offset: int | None = None
+    next: str | None = None
 
 
 async def run(context: Context, arguments: Arguments, _plan: None) -> Connections:
@@ -56,6 +57,7 @@ async def run(context: Context, arguments: Arguments, _plan: None) -> Connection
         connections=chosen[arguments.offset : end],
         total=len(chosen),
         next_offset=end if end < len(chosen) else None,
+        next=None if found else "There is no connection yet. `create_connection` makes one.",
     )
 
 

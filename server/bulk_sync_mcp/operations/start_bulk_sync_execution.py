@@ -93,7 +93,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
         read_latest_executions(context, arguments.sync_id),
     )
     if status.running is not None:
-        raise already_running(status.running, context)
+        raise already_running(arguments.sync_id, status.running, context)
     tables = _chosen(arguments.schemas, enabled)
     connection, source, keyless, _ = await together(
         read_connection(context, read.sync.destination_connection_id),
@@ -224,7 +224,10 @@ async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Exe
             details={"execution_id": started.id, "sync_id": arguments.sync_id},
         )
     context.replaced.remember(arguments.sync_id, prepared.keyless)
-    return ExecutionDetails.of(started, context.now())
+    follow = (
+        f"Call `wait_for_bulk_sync_execution` with sync_id {arguments.sync_id} and execution_id {clean(started.id)}."
+    )
+    return ExecutionDetails.of(started, context.now()).model_copy(update={"next": follow})
 
 
 def _accepted(answer: Answer) -> Execution:
@@ -247,7 +250,7 @@ async def _what_happened(context: Context, arguments: Arguments, prepared: Prepa
             running = (await read_status(context, arguments.sync_id)).running
         except ApiFailure:
             running = None  # the refusal itself is certain, and the one to tell
-        raise already_running(running, context) if running is not None else failure
+        raise already_running(arguments.sync_id, running, context) if running is not None else failure
     if failure.changed != "unknown":
         raise failure
     try:

@@ -215,7 +215,7 @@ async def _tables(context: Context, arguments: Arguments) -> tuple[dict[str, Jso
 
 async def run(context: Context, arguments: Arguments, prepared: Prepared) -> Updated:
     answer = as_object((await context.api.put(SYNC, body=prepared.body, id=arguments.sync_id)).data)
-    details = BulkSyncDetails.of(answer).model_dump()
+    details = BulkSyncDetails.of(answer, context.now()).model_dump()
     return Updated(**details, not_taken=not_taken(prepared.body, answer, prepared.before) or None)
 
 

@@ -42,8 +42,8 @@ def _own_words(result: BaseModel, content: dict[str, Any]) -> None:
 
 
 def text(content: Mapping[str, Any]) -> str:
-    """The same in words."""
-    return "\n".join(_lines(content))
+    """The same in words, never none: some clients show nothing but these."""
+    return "\n".join(_lines(content)) or "The backend told nothing."
 
 
 def _lines(content: Mapping[str, Any]) -> list[str]:

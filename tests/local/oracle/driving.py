@@ -107,7 +107,9 @@ class Stage:
         for name, output in world.outputs.items():
             found = read(self.target, self.place(self.target, "output"), name, output.carried)
             assert found is not None, f"{where}: there is no {name}"
-            assert found.columns == output.columns, f"{where}, columns of {name}: {found.columns}, expected {output.columns}"
+            assert found.columns == output.columns, (
+                f"{where}, columns of {name}: {found.columns}, expected {output.columns}"
+            )
             _same_rows(f"{where}, rows of {name}", found, output, stamps.setdefault(name, {}), world.runs, between)
 
 
@@ -174,7 +176,9 @@ def _changed(setup: TableSetup, rows: list[list[Any]], change: tuple[Any, ...]) 
         kept = tuple(one for index, one in enumerate(columns) if index != place)
         return replace(setup, columns=kept), [[v for i, v in enumerate(row) if i != place] for row in rows]
     columns[place] = Column(columns[place].name, change[2])
-    return replace(setup, columns=tuple(columns)), [[None if i == place else v for i, v in enumerate(row)] for row in rows]
+    return replace(setup, columns=tuple(columns)), [
+        [None if i == place else v for i, v in enumerate(row)] for row in rows
+    ]
 
 
 def _edit(rows: list[list[Any]], edits: tuple[tuple[Any, ...], ...], first: TableSetup, now: TableSetup) -> None:
