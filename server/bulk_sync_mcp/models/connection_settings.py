@@ -98,6 +98,11 @@ def declared(schema: Json, path: str = "") -> set[str]:
     return found
 
 
+def closed(schema: Json) -> bool:
+    """Whether the schema of a type takes no setting that it does not declare, in either way of saying so."""
+    return schema.get("additionalProperties") in (False, {"not": {}})
+
+
 def showable(path: str, schema: Json) -> bool:
     """Whether the value of a setting may be shown: the type declares it, and neither that nor its name says secret."""
     return (

@@ -9,7 +9,7 @@ from bulk_sync_mcp.core.plan import Subject
 from bulk_sync_mcp.core.text import quoted
 from bulk_sync_mcp.models.bulk_sync import BulkSync
 from bulk_sync_mcp.models.connection import Connection
-from bulk_sync_mcp.models.connection_settings import declared, is_mask, leaves
+from bulk_sync_mcp.models.connection_settings import closed, declared, is_mask, leaves
 from bulk_sync_mcp.models.merge import Json, as_object
 
 CONNECTIONS = "/api/connections"
@@ -155,7 +155,7 @@ def check_given(given: Json, schema: Json) -> None:
         )
     names = declared(schema)
     unknown = [name for name in given if name not in names]
-    if names and unknown and schema.get("additionalProperties") is False:
+    if names and unknown and closed(schema):
         raise Failure(
             "invalid_arguments",
             f"`configuration`: connections of this type have no setting {_listed(unknown)}. Nothing was sent.",
