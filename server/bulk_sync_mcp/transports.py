@@ -21,7 +21,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 
-from bulk_sync_mcp.composition import VERSION, Application, stdio_principal
+from bulk_sync_mcp.composition import VERSION, Application
 from bulk_sync_mcp.guiding import Guiding
 from bulk_sync_mcp.incoming import LARGEST, refused
 from bulk_sync_mcp.server import Identity, Principals, build_server
@@ -80,9 +80,8 @@ class _Lines:
                 await self._output(SessionMessage(refusal.answer()))
 
 
-async def serve_stdio(application: Application) -> None:
+async def serve_stdio(application: Application, server: Server[Any]) -> None:
     """Serves until input ends, SIGTERM or SIGINT; calls under way are cancelled, and audited as such."""
-    server = mcp_server(application, stdio_principal())
     try:
         await _serve_until_told(server)
     finally:
@@ -109,9 +108,9 @@ async def _serve_until_told(server: Server[Any]) -> None:
             group.cancel_scope.cancel()
 
 
-def run_stdio(application: Application) -> None:
+def run_stdio(application: Application, server: Server[Any]) -> None:
     """Serves stdio and ends the process with status 0."""
-    anyio.run(serve_stdio, application)
+    anyio.run(serve_stdio, application, server)
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -186,7 +185,7 @@ class WellFormedOnly:
         await self._app(scope, again, send)
 
 
-def http_app(application: Application, token: str) -> "ASGIApp":
+def http_app(application: Application, server: Server[Any], token: str) -> "ASGIApp":
     """The ASGI application: MCP at `/mcp`, liveness at `/health`, everything else behind the token."""
     from starlette.requests import Request
     from starlette.responses import JSONResponse
@@ -195,7 +194,6 @@ def http_app(application: Application, token: str) -> "ASGIApp":
     async def health(_request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok", "version": VERSION, "backend": application.backend.name})
 
-    server = mcp_server(application, "http")
     app = server.streamable_http_app(custom_starlette_routes=[Route("/health", health, methods=["GET"])])
     return BearerOnly(WellFormedOnly(app), token)
 
@@ -253,12 +251,12 @@ async def serve_asgi(app: "ASGIApp", port: int, path: str, label: str, notes: Se
         await Announcing(config).serve(sockets=[listener])
 
 
-async def serve_http(application: Application, token: str | None = None) -> None:
+async def serve_http(application: Application, server: Server[Any], token: str | None = None) -> None:
     """Serves Streamable HTTP; makes and prints a token unless one is given."""
     used = token or secrets.token_urlsafe(24)
     notes = [] if token else [f"Authorization: Bearer {used}"]
     label = f"{application.title} at "
     try:
-        await serve_asgi(http_app(application, used), application.settings.http_port, "/mcp", label, notes)
+        await serve_asgi(http_app(application, server, used), application.settings.http_port, "/mcp", label, notes)
     finally:
         await application.aclose()

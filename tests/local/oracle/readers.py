@@ -20,7 +20,6 @@ from local.oracle.meanings import (
     Moment,
     Span,
     Uuid,
-    ZonedClock,
     ZonedMoment,
     parse_clock,
     parse_date,
