@@ -26,6 +26,7 @@ from bulk_sync_mcp.guiding import Guiding
 from bulk_sync_mcp.incoming import LARGEST, refused
 from bulk_sync_mcp.server import Identity, Principals, build_server
 from bulk_sync_mcp.settings import SettingsError
+from bulk_sync_mcp.stdio import Input, Output, standard_output
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -47,13 +48,10 @@ def mcp_server(application: Application, principal: str) -> Server[Any]:
 
 
 class _Lines:
-    """Standard input line by line, read in a thread that is left behind when serving ends.
-
-    The SDK's own reader waits for its thread, so that a signal would not end the server until input does. Lines that
-    are refused (incoming.py) are answered through `output` and go no further.
-    """
+    """The lines of standard input. Those that are refused (incoming.py) are answered and go no further."""
 
     def __init__(self) -> None:
+        self._input = Input()
         self._output: Callable[[SessionMessage], Awaitable[None]] | None = None
         self._ready = anyio.Event()
 
@@ -67,9 +65,7 @@ class _Lines:
 
     async def __anext__(self) -> str:
         while True:
-            line = await anyio.to_thread.run_sync(sys.stdin.buffer.readline, abandon_on_cancel=True)
-            if not line:
-                raise StopAsyncIteration
+            line = await anext(self._input)
             if not line.strip():
                 continue
             refusal = refused(line)
@@ -83,18 +79,21 @@ class _Lines:
 async def serve_stdio(application: Application, server: Server[Any]) -> None:
     """Serves until input ends, SIGTERM or SIGINT; calls under way are cancelled, and audited as such."""
     try:
-        await _serve_until_told(server)
+        with standard_output() as output:
+            await _serve_until_told(server, output)
     finally:
         with anyio.CancelScope(shield=True):
             await application.aclose()
 
 
-async def _serve_until_told(server: Server[Any]) -> None:
+async def _serve_until_told(server: Server[Any], output: Output) -> None:
     async with anyio.create_task_group() as group:
 
         async def serve() -> None:
             lines = _Lines()
-            async with stdio_server(stdin=lines) as (read, write):  # pyright: ignore[reportArgumentType] - iterated only
+            # Of the files it is given, the SDK iterates over the one, and writes and flushes the other.
+            files: Any = {"stdin": lines, "stdout": output}
+            async with stdio_server(**files) as (read, write):
                 lines.answer_through(write.send)
                 await server.run(read, write, server.create_initialization_options())
             group.cancel_scope.cancel()

@@ -73,7 +73,9 @@ def test_only_the_api_part_speaks_http_and_it_knows_nothing_of_mcp() -> None:
             continue
         part = path.relative_to(SERVER).parts[1]
         if part in ("core", "guard", "models", "operations", "present", "observe"):
-            assert not [name for name in imports(path) if name.split(".")[0] in ("httpx", "mcp", "mcp_types")], path
+            assert not [
+                name for name in imports(path) if name.split(".")[0] in ("httpx", "aiohttp", "mcp", "mcp_types")
+            ], path
         if part == "api":
             assert not [name for name in imports(path) if name.split(".")[0] in ("mcp", "mcp_types")], path
 
@@ -103,7 +105,7 @@ from bulk_sync_mcp.composition import compose
 from bulk_sync_mcp.settings import Settings
 import bulk_sync_mcp.transports
 compose(Settings())
-heavy = {"duckdb", "pyarrow", "adbc_driver_sqlite", "bulk_sync_local", "httpx", "jsonschema"}
+heavy = {"duckdb", "pyarrow", "adbc_driver_sqlite", "bulk_sync_local", "httpx", "aiohttp", "jsonschema"}
 print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
