@@ -39,8 +39,11 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-level", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line; each command's module adds its own flags."""
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The parser of the whole command line; each command's module adds its own flags.
+
+    With `only`, the flags of that command alone, so that the modules of the others need not be loaded.
+    """
     top = argparse.ArgumentParser(
         prog="bulk-sync-mcp", description="An MCP server that operates bulk syncs. Without a command it serves stdio."
     )
@@ -49,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
     for name, text in COMMANDS.items():
         one = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         _common(one)
+        if only not in (None, name):
+            continue
         importlib.import_module(f"bulk_sync_mcp.commands.{name}").add_flags(one)
     return top
 
@@ -70,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
         given = ["serve", *given]
-    top = parser()
+    top = parser(given[0] if given[0] in COMMANDS else None)
     flags, rest = top.parse_known_args(given)
     if flags.command in ("call", "policy"):
         # argparse takes a list of words only where it begins: KEY=VALUE after a flag is left to us.

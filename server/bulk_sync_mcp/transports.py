@@ -21,11 +21,12 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 
-from bulk_sync_mcp.composition import VERSION, Application, stdio_principal
+from bulk_sync_mcp.composition import VERSION, Application
 from bulk_sync_mcp.guiding import Guiding
 from bulk_sync_mcp.incoming import LARGEST, refused
 from bulk_sync_mcp.server import Identity, Principals, build_server
 from bulk_sync_mcp.settings import SettingsError
+from bulk_sync_mcp.stdio import Input, Output, standard_output
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -47,13 +48,10 @@ def mcp_server(application: Application, principal: str) -> Server[Any]:
 
 
 class _Lines:
-    """Standard input line by line, read in a thread that is left behind when serving ends.
-
-    The SDK's own reader waits for its thread, so that a signal would not end the server until input does. Lines that
-    are refused (incoming.py) are answered through `output` and go no further.
-    """
+    """The lines of standard input. Those that are refused (incoming.py) are answered and go no further."""
 
     def __init__(self) -> None:
+        self._input = Input()
         self._output: Callable[[SessionMessage], Awaitable[None]] | None = None
         self._ready = anyio.Event()
 
@@ -67,9 +65,7 @@ class _Lines:
 
     async def __anext__(self) -> str:
         while True:
-            line = await anyio.to_thread.run_sync(sys.stdin.buffer.readline, abandon_on_cancel=True)
-            if not line:
-                raise StopAsyncIteration
+            line = await anext(self._input)
             if not line.strip():
                 continue
             refusal = refused(line)
@@ -80,22 +76,24 @@ class _Lines:
                 await self._output(SessionMessage(refusal.answer()))
 
 
-async def serve_stdio(application: Application) -> None:
+async def serve_stdio(application: Application, server: Server[Any]) -> None:
     """Serves until input ends, SIGTERM or SIGINT; calls under way are cancelled, and audited as such."""
-    server = mcp_server(application, stdio_principal())
     try:
-        await _serve_until_told(server)
+        with standard_output() as output:
+            await _serve_until_told(server, output)
     finally:
         with anyio.CancelScope(shield=True):
             await application.aclose()
 
 
-async def _serve_until_told(server: Server[Any]) -> None:
+async def _serve_until_told(server: Server[Any], output: Output) -> None:
     async with anyio.create_task_group() as group:
 
         async def serve() -> None:
             lines = _Lines()
-            async with stdio_server(stdin=lines) as (read, write):  # pyright: ignore[reportArgumentType] - iterated only
+            # Of the files it is given, the SDK iterates over the one, and writes and flushes the other.
+            files: Any = {"stdin": lines, "stdout": output}
+            async with stdio_server(**files) as (read, write):
                 lines.answer_through(write.send)
                 await server.run(read, write, server.create_initialization_options())
             group.cancel_scope.cancel()
@@ -109,9 +107,9 @@ async def _serve_until_told(server: Server[Any]) -> None:
             group.cancel_scope.cancel()
 
 
-def run_stdio(application: Application) -> None:
+def run_stdio(application: Application, server: Server[Any]) -> None:
     """Serves stdio and ends the process with status 0."""
-    anyio.run(serve_stdio, application)
+    anyio.run(serve_stdio, application, server)
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -186,7 +184,7 @@ class WellFormedOnly:
         await self._app(scope, again, send)
 
 
-def http_app(application: Application, token: str) -> "ASGIApp":
+def http_app(application: Application, server: Server[Any], token: str) -> "ASGIApp":
     """The ASGI application: MCP at `/mcp`, liveness at `/health`, everything else behind the token."""
     from starlette.requests import Request
     from starlette.responses import JSONResponse
@@ -195,7 +193,6 @@ def http_app(application: Application, token: str) -> "ASGIApp":
     async def health(_request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok", "version": VERSION, "backend": application.backend.name})
 
-    server = mcp_server(application, "http")
     app = server.streamable_http_app(custom_starlette_routes=[Route("/health", health, methods=["GET"])])
     return BearerOnly(WellFormedOnly(app), token)
 
@@ -253,12 +250,12 @@ async def serve_asgi(app: "ASGIApp", port: int, path: str, label: str, notes: Se
         await Announcing(config).serve(sockets=[listener])
 
 
-async def serve_http(application: Application, token: str | None = None) -> None:
+async def serve_http(application: Application, server: Server[Any], token: str | None = None) -> None:
     """Serves Streamable HTTP; makes and prints a token unless one is given."""
     used = token or secrets.token_urlsafe(24)
     notes = [] if token else [f"Authorization: Bearer {used}"]
     label = f"{application.title} at "
     try:
-        await serve_asgi(http_app(application, used), application.settings.http_port, "/mcp", label, notes)
+        await serve_asgi(http_app(application, server, used), application.settings.http_port, "/mcp", label, notes)
     finally:
         await application.aclose()

@@ -93,10 +93,10 @@ async def test_a_mutation_reset_before_it_was_read_is_unknown_and_not_sent_again
 async def test_a_mutation_is_sent_once_when_a_kept_alive_connection_drops_upon_it(open_client, method):
     async with raw_server(data(), cut_after_read(), data()) as server:
         client = open_client(server.origin)
-        await call(client, "GET")
+        await call(client, "DELETE")
         with pytest.raises(ApiFailure) as caught:
             await call(client, method)
-    assert methods(server.arrivals) == ["GET", method]
+    assert methods(server.arrivals) == ["DELETE", method]
     assert [arrival.connection for arrival in server.arrivals] == [1, 1]
     assert caught.value.code == "outcome_unknown"
 
@@ -105,7 +105,7 @@ async def test_a_mutation_is_sent_once_when_a_kept_alive_connection_drops_upon_i
 async def test_a_connection_closed_while_idle_is_replaced_and_the_request_arrives_once(open_client, method):
     async with raw_server(answer(200, {"data": 1}, hang_up=True), data()) as server:
         client = open_client(server.origin)
-        await call(client, "GET")
+        await call(client, "GET" if method == "GET" else "DELETE")
         await anyio.sleep(0.05)  # lets the end of the connection reach the client's socket
         await call(client, method)
     assert [arrival.connection for arrival in server.arrivals] == [1, 2]
@@ -134,7 +134,7 @@ async def test_a_keyed_post_is_repeated_with_the_same_bytes_after_a_lost_answer(
 async def test_a_keyed_post_is_repeated_when_a_kept_alive_connection_drops_upon_it(open_client):
     async with raw_server(data(), cut_after_read(), data()) as server:
         client = open_client(server.origin)
-        await call(client, "GET")
+        await call(client, "DELETE")
         await call(client, "POST with key")
     assert server.arrivals[1].raw == server.arrivals[2].raw
     assert [arrival.connection for arrival in server.arrivals] == [1, 1, 2]
@@ -222,6 +222,26 @@ async def test_a_read_is_sent_again_after_a_reset(open_client):
     async with raw_server(cut_unread(), data()) as server:
         await call(open_client(server.origin), "GET")
     assert (server.connections, len(server.arrivals)) == (2, 1)
+
+
+async def test_each_attempt_of_a_read_arrives_once_when_a_kept_alive_connection_drops_upon_it(open_client, clock):
+    async with raw_server(data(), cut_after_read(), data()) as server:
+        client = open_client(server.origin)
+        await call(client, "GET")
+        await call(client, "GET")
+    assert [arrival.connection for arrival in server.arrivals] == [1, 1, 2]
+    assert len(clock.slept) == 1
+
+
+@pytest.mark.parametrize("method", MUTATIONS)
+async def test_a_change_does_not_go_out_on_a_connection_of_reads(open_client, method):
+    """Those belong to a library that sends some changes twice."""
+    async with raw_server(data()) as server:
+        client = open_client(server.origin)
+        await call(client, "GET")
+        await call(client, method)
+        await call(client, "GET")
+    assert [arrival.connection for arrival in server.arrivals] == [1, 2, 1]
 
 
 async def test_a_read_gives_up_after_four_attempts(open_client, clock):

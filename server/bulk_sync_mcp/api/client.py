@@ -3,6 +3,7 @@
     ApiClient.get/post/put/patch/delete
         api/paths.py    template and values → exact bytes of the request target
         api/wire.py     one request over httpx → Received | Lost
+        api/reads.py    one read over aiohttp → Received | Lost
         api/retry.py    send again or not
         api/faults.py   what failed, in words
 
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 
 from bulk_sync_mcp.api import faults
+from bulk_sync_mcp.api.answers import Lost, Received
 from bulk_sync_mcp.api.backend import Backend, basic, bearer
 from bulk_sync_mcp.api.paths import request_target
 from bulk_sync_mcp.api.retry import (
@@ -39,7 +41,7 @@ from bulk_sync_mcp.core.text import quoted
 if TYPE_CHECKING:
     import httpx
 
-    from bulk_sync_mcp.api.wire import Received
+    from bulk_sync_mcp.api.reads import Reads
 
 __all__ = [
     "API_VERSION",
@@ -55,6 +57,8 @@ __all__ = [
 
 API_VERSION = "2025-09-18"
 """Always sent: without it a request is served as 2021-05-23, whose field names differ (api/README.md 1)."""
+
+_HEADERS = {"X-Polytomic-Version": API_VERSION, "Accept": "application/json", "User-Agent": "bulk-sync-mcp"}
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +122,8 @@ class ApiClient:
         self._rng = rng or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._limits = limits or Limits()
         self._http: httpx.AsyncClient | None = None
+        self._reads: Reads | None = None
+        self._direct: bool | None = None
         self._closed = False
         self._version_told = False
 
@@ -168,6 +174,8 @@ class ApiClient:
         self._closed = True
         if self._http is not None:
             await self._http.aclose()
+        if self._reads is not None:
+            await self._reads.aclose()
 
     async def _call(
         self,
@@ -197,24 +205,13 @@ class ApiClient:
         return outcome
 
     async def _attempts(self, call: "_Call") -> Answer | ApiFailure:
-        from bulk_sync_mcp.api import wire
-
-        client = self._client()
         started = self._clock.monotonic()
         attempt, lapsed = 0, False
         while True:
             attempt += 1
-            outcome = await wire.exchange(
-                client,
-                self.backend.origin,
-                call.method,
-                call.target,
-                call.headers(),
-                call.content,
-                self._limits,
-            )
+            outcome = await self._exchange(call)
             asked: float | None = None
-            if isinstance(outcome, wire.Lost):
+            if isinstance(outcome, Lost):
                 again = call.retry != "never" and outcome.lapse != "unexpected"
                 lapsed = True
                 failure = faults.unanswered(
@@ -250,9 +247,7 @@ class ApiClient:
             )
             await self._clock.sleep(pause)
 
-    def _judged(
-        self, call: "_Call", received: "Received", wait: float | None, after_lapse: bool
-    ) -> Answer | ApiFailure:
+    def _judged(self, call: "_Call", received: Received, wait: float | None, after_lapse: bool) -> Answer | ApiFailure:
         self._compare_version(received.headers)
         parsed, problem = _parsed(received.content)
         if not 200 <= received.status < 300:
@@ -282,19 +277,41 @@ class ApiClient:
             self._version_told = True
             logger.warning("the backend serves API version %s, not %s", quoted(served), API_VERSION)
 
-    def _client(self) -> "httpx.AsyncClient":
+    async def _exchange(self, call: "_Call") -> Received | Lost:
+        """Sends one request once: a read the fast way where there is one, all else over httpx."""
         if self._closed:
             raise RuntimeError("the client is closed")
+        if call.method == "GET" and self._transport is None:
+            from bulk_sync_mcp.api.reads import proxied
+
+            if self._direct is None:
+                self._direct = not proxied(self.backend)
+            if self._direct:
+                return await self._reading().exchange(call.target)
+        from bulk_sync_mcp.api import wire
+
         if self._http is None:
+            self._http = wire.connect(self.backend, _HEADERS, self._limits, self._transport, self._context())
+        return await wire.exchange(
+            self._http, self.backend.origin, call.method, call.target, call.headers(), call.content, self._limits
+        )
+
+    def _reading(self) -> "Reads":
+        if self._reads is None:
+            from bulk_sync_mcp.api.reads import Reads
+
+            self._reads = Reads(self.backend, _HEADERS, self._limits, self._context())
+        return self._reads
+
+    def _context(self) -> ssl.SSLContext:
+        """The TLS context of all connections."""
+        if self._verify is None:
             from bulk_sync_mcp.api import wire
 
-            headers = {
-                "X-Polytomic-Version": API_VERSION,
-                "Accept": "application/json",
-                "User-Agent": "bulk-sync-mcp",
-            }
-            self._http = wire.connect(self.backend, headers, self._limits, self._transport, self._verify)
-        return self._http
+            # Without any authority: for loopback over plain http, where loading them would be for nothing.
+            plain = self._transport is not None or self.backend.origin.startswith("http:")
+            self._verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else wire.tls_context()
+        return self._verify
 
 
 @dataclass(frozen=True, slots=True)

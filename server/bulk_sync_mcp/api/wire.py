@@ -1,6 +1,7 @@
-"""One request and its answer over httpx, with every exception turned into a value.
+"""One request and its answer over httpx, with every exception turned into a value: whatever changes something, and
+reads within this process or through a proxy. Other reads go by `reads.py`.
 
-The only module that imports httpx, and itself imported on the first call: a server that is only asked for its
+The only module that imports httpx, and itself imported when first used: a server that is only asked for its
 tools starts without it. Exceptions end here because those of httpx hold the request, with its credential.
 
 Environment: the standard proxy variables are heeded for https addresses only, where TLS runs through the
@@ -12,40 +13,17 @@ keeps it so; cookies are refused. Certificates come from the caller's context, n
 import http.cookiejar
 import logging
 import ssl
-import zlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import httpx
 
+from bulk_sync_mcp.api.answers import Flaw, Lost, Received, unpacked
 from bulk_sync_mcp.api.backend import Backend
 from bulk_sync_mcp.api.faults import Lapse
 from bulk_sync_mcp.api.retry import Limits
 from bulk_sync_mcp.core.errors import Failure
 
 logger = logging.getLogger(__name__)
-
-Flaw = Literal["cut", "too_large", "garbled"]
-"""What is wrong with a body: the connection was lost within it, it exceeds the bound, its encoding is unknown
-or not what it says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An answer: `headers` with lower-case names, `content` decompressed, or a flaw and no content."""
-
-    status: int
-    headers: dict[str, str]
-    content: bytes
-    flaw: Flaw | None
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """No answer, and how it was lost."""
-
-    lapse: Lapse
 
 
 def tls_context(extra_ca: Path | str | None = None) -> ssl.SSLContext:
@@ -65,7 +43,7 @@ def connect(
     headers: dict[str, str],
     limits: Limits,
     transport: httpx.AsyncBaseTransport | None,
-    verify: ssl.SSLContext | None,
+    verify: ssl.SSLContext,
 ) -> httpx.AsyncClient:
     """The pooled client for one backend; opens no connection yet. Quietens the logs of the HTTP library.
 
@@ -74,10 +52,6 @@ def connect(
     for library in ("httpcore", "httpx"):
         # At DEBUG they log headers of answers (signed addresses, cookies), at INFO addresses with table names.
         logging.getLogger(library).setLevel(logging.WARNING)
-    if verify is None:
-        # Without any authority: for loopback over plain http, where loading them would be for nothing.
-        plain = transport is not None or backend.origin.startswith("http:")
-        verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else tls_context()
     try:
         client = httpx.AsyncClient(
             transport=transport,
@@ -153,24 +127,7 @@ async def _content(response: httpx.Response, headers: dict[str, str], most: int)
     if response.is_stream_consumed:
         # A transport in this process gave the answer whole, decoded by httpx when it was made.
         return (b"", "too_large") if len(response.content) > most else (response.content, None)
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"identity", "gzip", ""}:
-        return b"", "garbled"
-    # Decompressed here and not by httpx, which expands a whole chunk before its size can be looked at.
-    unpack = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
-    content = bytearray()
-    seen = False
-    async for chunk in response.aiter_raw():
-        seen = seen or bool(chunk)
-        try:
-            content += unpack.decompress(chunk, most + 1 - len(content)) if unpack else chunk
-        except zlib.error:
-            return b"", "garbled"
-        if len(content) > most:
-            return b"", "too_large"
-    if unpack is not None and seen and not unpack.eof:
-        return b"", "garbled"
-    return bytes(content), None
+    return await unpacked(response.aiter_raw(), headers, most)
 
 
 async def _forget_location(response: httpx.Response) -> None:

@@ -104,7 +104,11 @@ class NothingReplaced:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What `plan` and `run` of an operation work with. `idempotency_key` is set for `run` of a mutation."""
+    """What `plan` and `run` of an operation work with. `idempotency_key` is set for `run` of a mutation.
+
+    `sides` are source and destination of syncs as they were last read, by sync id: good for guessing what to read
+    beside a sync that is being read again, and for nothing else.
+    """
 
     api: Api
     replaced: Replaced = field(default_factory=NothingReplaced)
@@ -112,6 +116,7 @@ class Context:
     pause: Callable[[float], Awaitable[None]] | None = None
     report: Report = no_report
     idempotency_key: str | None = None
+    sides: dict[str, tuple[str | None, str | None]] = field(default_factory=dict[str, tuple[str | None, str | None]])
 
 
 FormAction = Literal["accept", "decline", "cancel"]

@@ -25,7 +25,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 class Input(BaseModel):
     """Arguments of a tool: unknown names are refused, values are not bent to fit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class GuardedInput(Input):
@@ -42,7 +42,7 @@ class GuardedInput(Input):
 class Result(BaseModel):
     """What a tool returns. Nulls are left out of what is sent."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(defer_build=True)
 
 
 InputT = TypeVar("InputT", bound=Input)

@@ -23,8 +23,10 @@ def clean(text: object, limit: int = MAX_NAME, *, ticks: bool = False) -> str:
     Newlines and tabs become single spaces; what is cut off is marked by an ellipsis. `ticks` keeps backticks, in text
     that is our own.
     """
-    spaced = "".join(" " if char.isspace() else char for char in str(text))
-    kept = "".join(char for char in spaced if unicodedata.category(char) not in _DROPPED_CATEGORIES)
+    kept = str(text)
+    if not kept.isprintable():  # what is has nothing to drop, and no white space but blanks
+        spaced = "".join(" " if char.isspace() else char for char in kept)
+        kept = "".join(char for char in spaced if unicodedata.category(char) not in _DROPPED_CATEGORIES)
     # Backticks mark tools and arguments in our own words; text from outside must not look like those.
     flat = " ".join((kept if ticks else kept.replace("`", "'")).split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"

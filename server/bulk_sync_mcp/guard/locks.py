@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
-from filelock import FileLock, Timeout
 
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.private import private
@@ -30,6 +29,8 @@ class Locks:
         if subject is None:
             yield
             return
+        from filelock import FileLock, Timeout  # not before it is used: a client may start us just to list tools
+
         name = hashlib.sha256(subject.encode()).hexdigest()[:32]
         # thread_local=False: taken in a worker thread, freed in the event loop's.
         lock = FileLock(private(self._directory) / f"{name}.lock", thread_local=False, mode=0o600)

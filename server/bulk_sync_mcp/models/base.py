@@ -16,7 +16,7 @@ class ApiModel(BaseModel):
     """One object of an answer."""
 
     # Numbers where the API promises text (an hour, say) must not make a whole sync unreadable.
-    model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True, defer_build=True)
 
     @classmethod
     def read(cls, data: object) -> Self:

@@ -185,10 +185,8 @@ class BulkSyncDetails(Result):
     destination_connection_id: str | None = None
     source_configuration: dict[str, Any] | None = None
     destination_configuration: dict[str, Any] | None = None
-    schedules: list[str] = Field(default_factory=list[str])
-    """Default one first, spelled out."""
-    schedule_ids: list[str] = Field(default_factory=list[str])
-    """In the order of `schedules`."""
+    schedules: list[str] = Field(default_factory=list[str], description="Default one first, spelled out.")
+    schedule_ids: list[str] = Field(default_factory=list[str], description="In the order of `schedules`.")
     automatically_add_new_objects: str | None = None
     automatically_add_new_fields: str | None = None
     normalize_names: str | None = None

@@ -21,10 +21,12 @@ class ErrorHandling(ApiModel):
 class ErrorHandlingDetails(Result):
     """Who is told of failures, and how far ingestion may lag before a run counts as failed."""
 
-    subscribers: list[str]
-    """Addresses mailed when the bulk sync fails; none: nobody is."""
-    ingestion_failure_threshold: int | None = None
-    """Seconds, or queued items for queue-backed sources. Not set: the deployment's default, or no check."""
+    subscribers: list[str] = Field(description="Addresses mailed when the bulk sync fails; none: nobody is.")
+    ingestion_failure_threshold: int | None = Field(
+        default=None,
+        description="Seconds, or queued items for queue-backed sources. Not set: the deployment's default, or no "
+        "check.",
+    )
 
     @classmethod
     def of(cls, read: ErrorHandling) -> Self:

@@ -117,8 +117,7 @@ class ExecutionRow(Result):
 
     id: str
     status: str
-    kind: str
-    """ordinary, test, or the kind of rerun."""
+    kind: str = Field(description="ordinary, test, or the kind of rerun.")
     records: int | None = None
     errors: int | None = None
     warnings: int | None = None
@@ -147,10 +146,12 @@ class ExecutionDetails(Result):
     finished: str | None = None
     took: str | None = None
     tables_done: str | None = None
-    tables_by_status: str | None = None
-    """Where there is more than one status, or not every table is shown."""
-    tables: list[TableRun] | None = None
-    """Failures first. Of more than 50 tables those without trouble are folded."""
+    tables_by_status: str | None = Field(
+        default=None, description="Where there is more than one status, or not every table is shown."
+    )
+    tables: list[TableRun] | None = Field(
+        default=None, description="Failures first. Of more than 50 tables those without trouble are folded."
+    )
     tables_left_out: int | None = None
     next: str | None = None
 

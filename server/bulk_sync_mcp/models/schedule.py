@@ -100,11 +100,9 @@ class ScheduleRow(Result):
 
     id: str | None = None
     default: bool | None = None
-    schedule: str
-    """Frequency, times, resync mode and tables, spelled out."""
+    schedule: str = Field(description="Frequency, times, resync mode and tables, spelled out.")
     selective_mode: str | None = None
-    note: str | None = None
-    """What the backend says of it besides."""
+    note: str | None = Field(default=None, description="What the backend says of it besides.")
 
     @classmethod
     def of(

@@ -151,17 +151,16 @@ class TableRow(Result):
     id: str
     enabled: bool
     output: str | None = None
-    columns: str | None = None
-    """How many are synced of how many, and how many of those are obfuscated."""
+    columns: str | None = Field(
+        default=None, description="How many are synced of how many, and how many of those are obfuscated."
+    )
     filters: list[dict[str, Any]] | None = None
     tracking_field: str | None = None
     partition_key: str | None = None
     data_cutoff_timestamp: str | None = None
     disable_data_cutoff: bool | None = None
-    history: str | None = None
-    """Name of the history table, where one is kept."""
-    other: dict[str, Any] | None = None
-    """Settings this server does not know."""
+    history: str | None = Field(default=None, description="Name of the history table, where one is kept.")
+    other: dict[str, Any] | None = Field(default=None, description="Settings this server does not know.")
 
     @classmethod
     def of(cls, raw: Json, schema_id: str = "") -> "TableRow":

@@ -1,5 +1,7 @@
 """The status of a bulk sync (api/README.md 2)."""
 
+from pydantic import Field
+
 from bulk_sync_mcp.models.base import ApiModel
 from bulk_sync_mcp.models.execution import Execution
 
@@ -20,8 +22,9 @@ class SyncStatus(ApiModel):
     last_execution: Execution | None = None
     next_execution_time: str | None = None
     ingestion_status: Ingestion | None = None
-    note: str | None = None
-    """The local service's word on schedules that never fire there; Polytomic has none."""
+    note: str | None = Field(
+        default=None, description="The local service's word on schedules that never fire there; Polytomic has none."
+    )
 
     @property
     def running(self) -> Execution | None:

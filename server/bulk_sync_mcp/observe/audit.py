@@ -30,10 +30,9 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any
 
 from bulk_sync_mcp.core.pipeline import Admission, Recorded
 from bulk_sync_mcp.core.private import private
@@ -42,6 +41,9 @@ from bulk_sync_mcp.observe.chain import CURRENT, files, next_rotated, readable, 
 from bulk_sync_mcp.observe.redact import Redactor
 from bulk_sync_mcp.observe.seal import AuditError, Head, Pending, SealStore, prepare, settle
 from bulk_sync_mcp.observe.verify import Report, inspect
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +62,12 @@ class AuditTrail:
         self.directory = directory
         self.path = directory / CURRENT
         self.store = SealStore(directory.parent / "seal")
-        self._lock = FileLock(self.store.directory / "audit.lock", mode=0o600)
+
+    @cached_property
+    def _lock(self) -> "FileLock":
+        from filelock import FileLock  # not before it is used: a client may start us just to list tools
+
+        return FileLock(self.store.directory / "audit.lock", mode=0o600)
 
     @contextmanager
     def locked(self) -> Generator[None]:
@@ -68,6 +75,8 @@ class AuditTrail:
         if not self.store.directory.is_dir():
             yield
             return
+        from filelock import Timeout
+
         try:
             with self._lock.acquire(timeout=WAIT):
                 yield

@@ -1,8 +1,8 @@
 """Reads that several operations share when they plan."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import anyio
 from pydantic import Field
@@ -17,6 +17,8 @@ from bulk_sync_mcp.models.connection import BulkDestination, BulkSource, Connect
 from bulk_sync_mcp.models.execution import Execution
 from bulk_sync_mcp.models.merge import as_object
 from bulk_sync_mcp.models.status import SyncStatus
+
+T = TypeVar("T")
 
 SYNC = "/api/bulk/syncs/{id}"
 STATUS = "/api/bulk/syncs/{id}/status"
@@ -37,11 +39,48 @@ class SyncRead:
     def name(self) -> str:
         return self.sync.name or self.sync.id or "?"
 
+    @property
+    def sides(self) -> tuple[str | None, str | None]:
+        """The ids of its source and its destination."""
+        return self.sync.source_connection_id, self.sync.destination_connection_id
+
 
 async def read_sync(context: Context, sync_id: str) -> SyncRead:
     """The configuration of a sync. Raises `ApiFailure`, `not_found` among them."""
     raw = (await context.api.get(SYNC, id=sync_id)).data
-    return SyncRead(as_object(raw), BulkSync.read(raw))
+    read = SyncRead(as_object(raw), BulkSync.read(raw))
+    context.sides[sync_id] = read.sides
+    return read
+
+
+class Ahead(Generic[T]):
+    """What is read of both sides of a sync, begun while the sync itself is still being read.
+
+    It is begun for the sides that the sync had when it was last read. Should it have others by now, what came of that
+    is not looked at, and the read is made for those.
+    """
+
+    def __init__(self, context: Context, sync_id: str, read: Callable[[str | None, str | None], Awaitable[T]]) -> None:
+        self._read = read
+        self._guess = context.sides.get(sync_id)
+        self._found: T | Failure | None = None
+
+    async def begin(self) -> None:
+        """To run beside the read of the sync. Raises nothing that the backend answers."""
+        if self._guess is not None:
+            try:
+                self._found = await self._read(*self._guess)
+            except Failure as failure:
+                self._found = failure
+
+    async def of(self, read: SyncRead) -> T:
+        """What was read for the sides of this sync. Raises `Failure`."""
+        found = self._found
+        if found is None or read.sides != self._guess:
+            return await self._read(*read.sides)
+        if isinstance(found, Failure):
+            raise found
+        return found
 
 
 Cursor = Annotated[str, Field(min_length=1, max_length=2_000, description="next_cursor of the page before.")]

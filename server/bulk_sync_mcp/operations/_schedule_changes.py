@@ -7,6 +7,8 @@ is unknown (api/README.md 10.10). A schedule with either goes through the update
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import Field
+
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.effects import (
     ActivatesSchedule,
@@ -41,14 +43,17 @@ class Saved(Result):
     id: str | None = None
     schedule: str
     selective_mode: str | None = None
-    note: str | None = None
-    """What the backend says of it besides."""
-    sent_as: str
-    """The schedule endpoint; or the update of the whole bulk sync, when that endpoint cannot say what was wanted."""
-    active: bool | None = None
-    """Whether the sync is active; schedules of an inactive one do not fire."""
-    not_taken: list[str] | None = None
-    """Settings the backend did not take as sent; tell the user."""
+    note: str | None = Field(default=None, description="What the backend says of it besides.")
+    sent_as: str = Field(
+        description="The schedule endpoint; or the update of the whole bulk sync, when that endpoint cannot say what "
+        "was wanted."
+    )
+    active: bool | None = Field(
+        default=None, description="Whether the sync is active; schedules of an inactive one do not fire."
+    )
+    not_taken: list[str] | None = Field(
+        default=None, description="Settings the backend did not take as sent; tell the user."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Cancel one execution of a bulk sync."""
 
+from pydantic import Field
+
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.effects import CancelsExecution
 from bulk_sync_mcp.core.errors import Failure
@@ -25,8 +27,7 @@ class Canceling(Result):
 
     execution_id: str
     status: str = "canceling"
-    message: str | None = None
-    """The backend's own words."""
+    message: str | None = Field(default=None, description="The backend's own words.")
     next: str
 
 

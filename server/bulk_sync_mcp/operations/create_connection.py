@@ -36,10 +36,8 @@ class Created(Result):
     status: str | None = None
     error: str | None = None
     saved: bool | None = None
-    auth_url: str | None = None
-    """Address a person opens to authorise the connection."""
-    auth_code: str | None = None
-    """Code to type there."""
+    auth_url: str | None = Field(default=None, description="Address a person opens to authorise the connection.")
+    auth_code: str | None = Field(default=None, description="Code to type there.")
     next: str | None = None
 
 

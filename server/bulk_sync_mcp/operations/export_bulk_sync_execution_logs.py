@@ -32,8 +32,7 @@ class Exported(Result):
     ready: bool
     job_id: str | None = None
     status: str | None = None
-    address: str | None = None
-    """A secret: whoever holds it can read the archive."""
+    address: str | None = Field(default=None, description="A secret: whoever holds it can read the archive.")
     note: str | None = None
     next: str | None = None
 

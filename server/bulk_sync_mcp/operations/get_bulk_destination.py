@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import ConnectionId
 from bulk_sync_mcp.core.operation import Input, Operation, Result
@@ -16,12 +18,12 @@ class Arguments(Input):
 class Destination(Result):
     """What a destination accepts."""
 
-    modes: list[str]
-    """Write modes, as `id: description`."""
+    modes: list[str] = Field(description="Write modes, as `id: description`.")
     supported_resync_modes: list[str]
     supports_history_mode: bool | None = None
-    destination_configuration: dict[str, Any] | None = None
-    """Settings a bulk sync may give, as the backend describes them."""
+    destination_configuration: dict[str, Any] | None = Field(
+        default=None, description="Settings a bulk sync may give, as the backend describes them."
+    )
 
 
 async def run(context: Context, arguments: Arguments, _plan: None) -> Destination:

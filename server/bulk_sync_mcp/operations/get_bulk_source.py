@@ -23,10 +23,11 @@ class Table(Result):
 
     id: str
     name: str | None = None
-    key: list[str] | None = None
-    """Primary key columns; empty means the table has none and each run recreates its output."""
-    fields: list[str] | None = None
-    """Columns as `id type`."""
+    key: list[str] | None = Field(
+        default=None,
+        description="Primary key columns; empty means the table has none and each run recreates its output.",
+    )
+    fields: list[str] | None = Field(default=None, description="Columns as `id type`.")
 
 
 class Source(Result):
@@ -34,8 +35,9 @@ class Source(Result):
 
     supports_tracking_fields: bool | None = None
     supports_namespaces: bool | None = None
-    settings: list[str] | None = None
-    """Names of settings a bulk sync may give in source_configuration."""
+    settings: list[str] | None = Field(
+        default=None, description="Names of settings a bulk sync may give in source_configuration."
+    )
     tables: list[Table]
     total: int
     next_offset: int | None = None

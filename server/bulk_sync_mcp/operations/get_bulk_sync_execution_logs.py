@@ -28,10 +28,10 @@ class LogFiles(Result):
     """The log files of an execution."""
 
     files: int
-    expires: str | None = None
-    """When the addresses stop working; ask again then."""
-    addresses: list[str] | None = None
-    """Secrets: give them to the user who asked and to nobody else."""
+    expires: str | None = Field(default=None, description="When the addresses stop working; ask again then.")
+    addresses: list[str] | None = Field(
+        default=None, description="Secrets: give them to the user who asked and to nobody else."
+    )
     note: str | None = None
     next: str | None = None
 

@@ -22,8 +22,7 @@ class Table(TableRow):
     """One table with its columns, in the order of the backend."""
 
     fields: list[ColumnRow]
-    total: int
-    """Columns in all."""
+    total: int = Field(description="Columns in all.")
     next_offset: int | None = None
 
 

@@ -1,5 +1,7 @@
 """Show what a bulk sync is doing: what runs now, how the last run ended, when the next is due."""
 
+from pydantic import Field
+
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import SyncId
 from bulk_sync_mcp.core.operation import Input, Operation, Result
@@ -16,8 +18,7 @@ class Arguments(Input):
 class Status(Result):
     """The status of a bulk sync."""
 
-    state: str
-    """running or idle."""
+    state: str = Field(description="running or idle.")
     current: ExecutionDetails | None = None
     last: ExecutionDetails | None = None
     next_run: str | None = None

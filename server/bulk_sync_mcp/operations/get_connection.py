@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import ConnectionId
 from bulk_sync_mcp.core.operation import Input, Operation, Result
@@ -24,8 +26,9 @@ class One(Result):
     type: str | None = None
     status: str | None = None
     error: str | None = None
-    configuration: dict[str, Any] | None = None
-    """Settings; secrets are hidden and cannot be read back."""
+    configuration: dict[str, Any] | None = Field(
+        default=None, description="Settings; secrets are hidden and cannot be read back."
+    )
     saved: bool | None = None
     parent_connection_id: str | None = None
     policies: list[str] | None = None

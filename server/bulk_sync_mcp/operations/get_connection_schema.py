@@ -24,8 +24,7 @@ class Column(Result):
     id: str
     name: str | None = None
     type: str | None = None
-    key: bool | None = None
-    """Whether it is part of the primary key."""
+    key: bool | None = Field(default=None, description="Whether it is part of the primary key.")
 
 
 class Table(Result):

@@ -1,5 +1,7 @@
 """Show how fresh the backend's knowledge of a source is, and whether a refresh is done."""
 
+from pydantic import Field
+
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import ConnectionId
 from bulk_sync_mcp.core.operation import Input, Operation, Result
@@ -17,8 +19,7 @@ class Arguments(Input):
 class Status(Result):
     """The state of what the backend knows of a source."""
 
-    refreshing: bool
-    """A refresh is done once it has finished later than it started."""
+    refreshing: bool = Field(description="A refresh is done once it has finished later than it started.")
     cache_status: str | None = None
     started: str | None = None
     finished: str | None = None

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.operation import Input, Operation, Result
 from bulk_sync_mcp.core.text import MAX_MESSAGE, canonical_json, clean
@@ -22,8 +24,7 @@ class Arguments(Input):
 class Setting(Result):
     """One setting of a connection."""
 
-    name: str
-    """With a dot below another one."""
+    name: str = Field(description="With a dot below another one.")
     type: str | None = None
     required: bool | None = None
     secret: bool | None = None
@@ -36,10 +37,10 @@ class Type(Result):
 
     type: str
     settings: list[Setting]
-    more_settings: int | None = None
-    """Settings beyond the first 100."""
-    json_schema: dict[str, Any] | None = None
-    """The whole schema, where settings depend on each other."""
+    more_settings: int | None = Field(default=None, description="Settings beyond the first 100.")
+    json_schema: dict[str, Any] | None = Field(
+        default=None, description="The whole schema, where settings depend on each other."
+    )
 
 
 async def run(context: Context, arguments: Arguments, _plan: None) -> Type:

@@ -1,5 +1,7 @@
 """Show the organization the configured credential stands for."""
 
+from pydantic import Field
+
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.operation import Input, Operation, Result
 from bulk_sync_mcp.core.text import clean
@@ -17,8 +19,7 @@ class Current(Result):
 
     id: str | None = None
     name: str | None = None
-    issuer: str | None = None
-    """OIDC issuer of its sign-in."""
+    issuer: str | None = Field(default=None, description="OIDC issuer of its sign-in.")
     sso_domain: str | None = None
     sso_org_id: str | None = None
 

@@ -1,5 +1,7 @@
 """Show who the configured credential is."""
 
+from pydantic import Field
+
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.operation import Input, Operation, Result
 from bulk_sync_mcp.core.text import clean
@@ -17,16 +19,12 @@ class Caller(Result):
 
     id: str | None = None
     email: str | None = None
-    kinds: list[str]
-    """user, organization, partner, system."""
+    kinds: list[str] = Field(description="user, organization, partner, system.")
     organization_id: str | None = None
     organization_name: str | None = None
-    method: str | None = None
-    """How the credential is presented."""
-    restricted: str | None = None
-    """The mode of a restricted credential, such as read_only."""
-    profile: str | None = None
-    """What a scoped key is for."""
+    method: str | None = Field(default=None, description="How the credential is presented.")
+    restricted: str | None = Field(default=None, description="The mode of a restricted credential, such as read_only.")
+    profile: str | None = Field(default=None, description="What a scoped key is for.")
 
 
 async def run(context: Context, _arguments: Arguments, _plan: None) -> Caller:

@@ -29,13 +29,10 @@ class JobState(Result):
 
     job_id: str
     type: str
-    status: str
-    """created, running, done or failed."""
+    status: str = Field(description="created, running, done or failed.")
     error: str | None = None
-    address: str | None = None
-    """A secret: whoever holds it can read the archive."""
-    result: str | None = None
-    """JSON as it came, cut when long: data from outside."""
+    address: str | None = Field(default=None, description="A secret: whoever holds it can read the archive.")
+    result: str | None = Field(default=None, description="JSON as it came, cut when long: data from outside.")
     next: str | None = None
 
 

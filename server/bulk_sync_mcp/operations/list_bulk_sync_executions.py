@@ -21,8 +21,7 @@ class Page(Result):
     """A page of executions, newest first unless asked otherwise."""
 
     executions: list[ExecutionRow]
-    total: int | None = None
-    """Where it is known: the first page is also the last."""
+    total: int | None = Field(default=None, description="Where it is known: the first page is also the last.")
     next_cursor: str | None = None
 
 

@@ -1,5 +1,7 @@
 """List the schedules of a bulk sync with their ids, which only the sync itself tells (api/README.md 2)."""
 
+from pydantic import Field
+
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import SyncId
 from bulk_sync_mcp.core.operation import Input, Operation, Result
@@ -16,8 +18,7 @@ class Arguments(Input):
 class Schedules(Result):
     """The schedules of a bulk sync, the default one first."""
 
-    active: bool | None = None
-    """Whether the sync is active; otherwise none of them fires."""
+    active: bool | None = Field(default=None, description="Whether the sync is active; otherwise none of them fires.")
     schedules: list[ScheduleRow]
 
 

@@ -37,11 +37,9 @@ class Row(Result):
 
     sync_id: str
     name: str | None = None
-    state: str | None = None
-    """Of the latest execution."""
+    state: str | None = Field(default=None, description="Of the latest execution.")
     tables: str | None = None
-    trouble: str | None = None
-    """Tables that failed, in the backend's words."""
+    trouble: str | None = Field(default=None, description="Tables that failed, in the backend's words.")
     next_run: str | None = None
 
 

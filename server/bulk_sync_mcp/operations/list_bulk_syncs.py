@@ -51,8 +51,7 @@ class Row(Result):
     mode: str | None = None
     source: str | None = None
     destination: str | None = None
-    state: str | None = None
-    """Of the latest execution."""
+    state: str | None = Field(default=None, description="Of the latest execution.")
     next_run: str | None = None
 
 
@@ -60,10 +59,10 @@ class Page(Result):
     """A page of bulk syncs, most recently changed first."""
 
     bulk_syncs: list[Row]
-    total: int | None = None
-    """How many there are with these filters, where this page tells."""
-    looked_at: int | None = None
-    """How many syncs the filters were applied to; more may match behind next_cursor."""
+    total: int | None = Field(default=None, description="How many there are with these filters, where this page tells.")
+    looked_at: int | None = Field(
+        default=None, description="How many syncs the filters were applied to; more may match behind next_cursor."
+    )
     next_cursor: str | None = None
 
 

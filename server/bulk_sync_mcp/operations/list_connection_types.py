@@ -22,8 +22,7 @@ class Row(Result):
     id: str
     name: str | None = None
     roles: str | None = None
-    oauth: bool | None = None
-    """Whether a person authorises it in a browser."""
+    oauth: bool | None = Field(default=None, description="Whether a person authorises it in a browser.")
 
 
 class Types(Result):

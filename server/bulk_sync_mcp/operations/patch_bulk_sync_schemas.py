@@ -37,8 +37,9 @@ class Patched(Result):
     """The tables as they are now."""
 
     schemas: list[TableRow]
-    not_taken: list[str] | None = None
-    """Settings the backend did not take as sent; tell the user."""
+    not_taken: list[str] | None = Field(
+        default=None, description="Settings the backend did not take as sent; tell the user."
+    )
 
 
 async def plan(context: Context, arguments: Arguments) -> Plan[dict[str, Json]]:

@@ -20,11 +20,13 @@ from bulk_sync_mcp.core.operation import GuardedInput, Operation
 from bulk_sync_mcp.core.plan import Effect, Plan
 from bulk_sync_mcp.core.text import clean, quoted
 from bulk_sync_mcp.models.bulk_sync import MODES, SyncSchema
+from bulk_sync_mcp.models.connection import Connection
 from bulk_sync_mcp.models.execution import Execution, ExecutionDetails
 from bulk_sync_mcp.models.merge import without_nulls
 from bulk_sync_mcp.operations import _runs
 from bulk_sync_mcp.operations._reading import (
     EXECUTIONS,
+    Ahead,
     SyncRead,
     already_running,
     completed_since_change,
@@ -86,21 +88,30 @@ class Prepared:
 
 
 async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
-    read, status, enabled, past = await together(
+    async def both(source_id: str | None, destination_id: str | None) -> tuple[Connection, Connection, list[str]]:
+        source, destination, offered = await together(
+            read_connection(context, source_id),
+            read_connection(context, destination_id),
+            _offered_modes(context, arguments, destination_id),
+        )
+        return source, destination, offered
+
+    ahead = Ahead(context, arguments.sync_id, both)
+    read, status, enabled, past, _ = await together(
         read_sync(context, arguments.sync_id),
         read_status(context, arguments.sync_id),
         read_enabled_schemas(context, arguments.sync_id),
         read_latest_executions(context, arguments.sync_id),
+        ahead.begin(),
     )
     if status.running is not None:
         raise already_running(arguments.sync_id, status.running, context)
     tables = _chosen(arguments.schemas, enabled)
-    connection, source, keyless, _ = await together(
-        read_connection(context, read.sync.destination_connection_id),
-        read_connection(context, read.sync.source_connection_id),
-        _runs.without_key(context, read, tables, arguments.resync_mode, test=arguments.test),
-        _check_resync_mode(context, arguments, read),
+    _check_mode(arguments, read)
+    (source, connection, offered), keyless = await together(
+        ahead.of(read), _runs.without_key(context, read, tables, arguments.resync_mode, test=arguments.test)
     )
+    _check_offered(arguments, offered)
     destination = connection.spelled(read.sync.output_schema)
     names = tuple(table.id for table in tables)
     effects: list[Effect] = []
@@ -185,17 +196,24 @@ def _chosen(asked: list[str] | None, enabled: list[SyncSchema]) -> list[SyncSche
     return [known[name] for name in sorted(set(asked))]
 
 
-async def _check_resync_mode(context: Context, arguments: Arguments, read: SyncRead) -> None:
+async def _offered_modes(context: Context, arguments: Arguments, destination_id: str | None) -> list[str]:
+    """Resync modes the destination offers; not asked for when the run has none."""
     if arguments.resync_mode is None:
-        return
-    if read.sync.mode not in MODES:
+        return []
+    return (await read_destination(context, destination_id or "")).supported_resync_modes or []
+
+
+def _check_mode(arguments: Arguments, read: SyncRead) -> None:
+    if arguments.resync_mode is not None and read.sync.mode not in MODES:
         raise Failure(
             "unknown_state",
             f"The write mode of this bulk sync is {quoted(read.sync.mode)}, which this server does not know, so it cannot tell "
             "what a rerun would destroy. Nothing was started.",
         )
-    offered = (await read_destination(context, read.sync.destination_connection_id or "")).supported_resync_modes or []
-    if arguments.resync_mode not in offered:
+
+
+def _check_offered(arguments: Arguments, offered: list[str]) -> None:
+    if arguments.resync_mode is not None and arguments.resync_mode not in offered:
         raise Failure(
             "unsupported_resync_mode",
             f"The destination does not offer {arguments.resync_mode}. Nothing was started.",

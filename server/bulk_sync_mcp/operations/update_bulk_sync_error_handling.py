@@ -35,8 +35,9 @@ class Arguments(GuardedInput):
 class Updated(ErrorHandlingDetails):
     """The settings as they are now."""
 
-    not_taken: list[str] | None = None
-    """Settings the backend did not take as sent; tell the user."""
+    not_taken: list[str] | None = Field(
+        default=None, description="Settings the backend did not take as sent; tell the user."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Change one table of a bulk sync through the call that replaces all of its settings."""
 
+from pydantic import Field
+
 from bulk_sync_mcp.core.context import Context
 from bulk_sync_mcp.core.ids import SchemaId, SyncId
 from bulk_sync_mcp.core.operation import GuardedInput, Operation
@@ -18,8 +20,9 @@ class Arguments(TableSettings, GuardedInput):
 class Updated(TableRow):
     """The table as it is now."""
 
-    not_taken: list[str] | None = None
-    """Settings the backend did not take as sent; tell the user."""
+    not_taken: list[str] | None = Field(
+        default=None, description="Settings the backend did not take as sent; tell the user."
+    )
 
 
 async def plan(context: Context, arguments: Arguments) -> Plan[dict[str, Json]]:
