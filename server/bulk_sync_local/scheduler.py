@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 5.0
 """Other processes change schedules too, and clocks are set: no wait is longer than this."""
 _SHORTEST_WAIT = 0.01
-_LONGEST_WAIT = 300.0
+_MOST_DOUBLINGS = 6
 _STOP_SECONDS = 5.0
 
 
@@ -66,7 +66,9 @@ class Scheduler:
     def start(self) -> None:
         """Begins to fire. May be called again."""
         if self._thread is None:
-            self._be_known()
+            # At once, for whoever asks next. What goes wrong here goes wrong again in the thread, which tells it.
+            with suppress(OSError):
+                self._be_known()
             self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
             self._thread.start()
 
@@ -131,8 +133,8 @@ class Scheduler:
         while not self._stop.is_set():
             wait = POLL_SECONDS
             try:
-                self._be_known()
                 due = self.tick()
+                self._be_known()
                 failures = 0
                 if due is not None:
                     wait = min(POLL_SECONDS, (due - self._clock()).total_seconds())
@@ -140,7 +142,7 @@ class Scheduler:
                 # Whatever it is, say a full disk, it may pass; until then it is told more and more rarely.
                 log.exception("schedules could not be looked at")
                 failures += 1
-                wait = min(_LONGEST_WAIT, POLL_SECONDS * 2**failures)
+                wait = POLL_SECONDS * 2 ** min(failures, _MOST_DOUBLINGS)
             self._stop.wait(max(wait, _SHORTEST_WAIT))
         self._lock.release()
 

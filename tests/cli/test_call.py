@@ -193,7 +193,7 @@ def test_a_fault_of_ours_is_told_as_one_and_leaves_its_trace_in_the_log(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def break_down(*_arguments: object) -> None:
+    def break_down(*_arguments: object, **_named: object) -> None:
         raise RuntimeError("the machine caught fire")
 
     monkeypatch.setattr("bulk_sync_mcp.composition._local_client", break_down)

@@ -126,6 +126,32 @@ async def test_an_hourly_schedule_starts_a_run_at_its_minute_and_tells_the_next(
     assert [one["type"] for one in await executions(timed, sync_id)] == ["scheduled", "scheduled"]
 
 
+async def test_the_next_time_that_is_told_is_that_of_the_next_run(held: Api, clock: Clock) -> None:
+    clock.to("2026-12-31T22:00")
+    sync_id = await active(
+        held,
+        default_schedule={"frequency": "hourly", "minute": "40"},
+        additional_schedules=[
+            {"frequency": "daily", "hour": "0", "minute": "10"},
+            {"frequency": "weekly", "day_of_week": "friday", "hour": "1", "minute": "20"},
+            {"frequency": "runafter"},
+        ],
+    )
+    times: list[str] = []
+    for _ in range(5):
+        told = datetime.fromisoformat((await status(held, sync_id))["next_execution_time"])
+        clock.now = told - timedelta(microseconds=1)
+        held.scheduler.tick()
+        assert len(await executions(held, sync_id)) == len(times)
+        clock.now = told
+        held.scheduler.tick()
+        times.append((await executions(held, sync_id))[-1]["created_at"])
+        assert times[-1] == to_text(told)
+        await held.ok("POST", f"/api/bulk/syncs/{sync_id}/cancel")
+    expected = ["12-31T22:40", "12-31T23:40", "01-01T00:10", "01-01T00:40", "01-01T01:20"]
+    assert [time[5:16] for time in times] == expected
+
+
 async def test_a_run_started_by_hand_is_told_apart(held: Api, clock: Clock) -> None:
     sync_id = await active(held)
     await held.start(sync_id)

@@ -74,6 +74,20 @@ def test_the_latest_firing_is_the_last_one_of_those_that_follow_each_other(
         assert is_time_of(settings, found)
 
 
+@given(timed, moments, st.lists(st.timedeltas(timedelta(seconds=1), timedelta(days=10)), min_size=1, max_size=12))
+def test_however_seldom_one_looks_each_look_finds_one_firing_if_there_were_any_and_none_is_found_twice(
+    settings: ScheduleSettings, begin: datetime, gaps: list[timedelta]
+) -> None:
+    reckoned, found = begin, list[datetime]()
+    for gap in gaps:
+        now = reckoned + gap
+        one = timing.latest_firing(settings, reckoned, now)
+        assert (one is not None) is (by_looking(settings, reckoned) <= now)
+        found += [] if one is None else [one]
+        reckoned = now
+    assert found == sorted(set(found))
+
+
 @given(moments, moments)
 def test_a_continuous_schedule_fires_a_minute_after_the_moment_it_reckons_from(after: datetime, upto: datetime) -> None:
     settings = ScheduleSettings("continuous")
