@@ -132,6 +132,19 @@ WRONG = [
     (f"[[unattended]]\nsync = '{SYNC}'", 1, "needs `effects`"),
     ("operator_secret_hash = 'hunter2'", 1, "policy hash-secret"),
     ("access = 'full", 1, "line 1"),
+    ("[[rules]]\nsync = 'a'\nevidence = 'human'\n[[rules]]\nsync = 'b'\nevidence = 5", 6, "must be one of"),
+    ("[[rules]]\nsync = 'a'\nevidence = 'human'\n\n[[ rules ]] # second\nsync = 'b'", 5, "needs `evidence`"),
+    ("[[protected]]\nsync = 'a'\n[[unattended]]\nsync = 'a'\neffects = ['DropsOutput']", 3, "the id of one sync"),
+    ("[effects]\nDeletesSync = 'human'\n[tools]\ndelete_bulk_sync = 'humane'", 4, "did you mean `human`?"),
+    (
+        "[[rules]]\nsync = 'effects'\nevidence = 'human'\n[[rules]]\nsync = 'b'\nevidence = 'human'\neffects = 1",
+        7,
+        "list",
+    ),
+    ("rules = ['a']", 1, "must be written [[rules]]"),
+    ("[effects]\n'DropsOutput:resync' = 'notice'", 2, "can only tighten"),
+    ("[effects]\nDropsOutput = 'human'\nDropsOutput = 'human'", 3, "line 3"),
+    ("access = 'full'\n\x00", 2, "line 2"),
 ]
 
 
