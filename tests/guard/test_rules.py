@@ -228,6 +228,20 @@ async def test_one_call_may_not_touch_more_tables_than_the_budget_allows(tmp_pat
 
 
 @pytest.mark.anyio
+async def test_tables_are_counted_together_whatever_happens_to_each(tmp_path: Path) -> None:
+    """One is dropped, rows are removed from the other: two effects of one table each."""
+    workshop = await build_workshop(tmp_path / "w", **settings_with(tmp_path, "[budget]\ntables_per_call = 1"))
+    hard = {"destination_configuration": {"advanced": {"hard_deletes": True}}}
+    sync_id = await workshop.create_sync(schemas=["customers", "events"], **hard)
+    async with workshop.tools(person=Person("accept")) as tools:
+        refused = await tools.start_bulk_sync_execution(sync_id=sync_id)
+    await workshop.api.aclose()
+    assert refused.code == "budget_exceeded"
+    assert "2 tables, 1 are allowed" in refused.text
+    assert workshop.api.mutations == []
+
+
+@pytest.mark.anyio
 async def test_read_only_access_hides_what_writes(tmp_path: Path, era: str) -> None:
     from mcp.shared.exceptions import MCPError
 

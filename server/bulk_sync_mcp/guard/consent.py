@@ -18,7 +18,7 @@ from bulk_sync_mcp.core.plan import Effect, Plan, difference
 from bulk_sync_mcp.guard import preview
 from bulk_sync_mcp.guard.approval import ApprovalStore, Binding, Channel, Shown, Standing, ticket_of
 from bulk_sync_mcp.guard.budget import BudgetLedger
-from bulk_sync_mcp.guard.decide import Decision, decide
+from bulk_sync_mcp.guard.decide import Decision, decide, tables_touched
 from bulk_sync_mcp.guard.locks import Locks
 from bulk_sync_mcp.guard.policy import Evidence
 from bulk_sync_mcp.guard.rules import Policy
@@ -112,7 +112,7 @@ class Gate:
         if decision.evidence == Evidence.operator and self.policy.operator_secret_hash is None:
             raise Failure("denied", "This call needs an operator's approval, and no operator secret is configured.")
         most = self.policy.budget.tables_per_call
-        tables = max((len(getattr(effect, "outputs", ())) for effect in plan.effects), default=0)
+        tables = tables_touched(plan)
         if most is not None and decision.destructive and tables > most:
             reason = f"one call would have touched {tables} tables, {most} are allowed"
             self.budget.trip(reason, self.policy.operator_secret_hash)
