@@ -103,7 +103,7 @@ class Settings(BaseSettings):
             raise ValueError("must be 16 or more printable ASCII characters without spaces")
         return token
 
-    @field_validator("ca_file", "state_dir", "workspace", mode="after")
+    @field_validator("ca_file", "state_dir", "workspace", "policy", mode="after")
     @classmethod
     def _home(cls, path: Path | None) -> Path | None:
         """`~` means the home directory here too: clients start servers without a shell that would know."""
@@ -135,7 +135,7 @@ class Settings(BaseSettings):
     def policy_path(self) -> Path | None:
         """The policy file in force, None when there is none."""
         usual = platformdirs.user_config_path(NAME) / "policy.toml"
-        return self.policy or (usual if usual.exists() else None)
+        return self.policy or (usual if _stands(usual) else None)
 
     @property
     def guard_dir(self) -> Path:
@@ -195,11 +195,23 @@ def _check_credential(settings: Settings) -> None:
             )
 
 
+def _stands(path: Path) -> bool:
+    """Whether somebody has put something there. A link that leads nowhere, or a directory that may not be looked into,
+    is not the same as nothing: a policy must not be left out unnoticed."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def _read(path: Path, *, required: bool) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        if required:
+        if required or _stands(path):
             raise SettingsError(f"there is no configuration file {path}") from None
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

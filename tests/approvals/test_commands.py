@@ -17,9 +17,10 @@ from approvals import kit
 from approvals.kit import EXAMPLE, LINE, SECRET, Printed, policy_file
 from bulk_sync_mcp import cli
 from bulk_sync_mcp.composition import approval_store
+from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.guard.approval import Binding, Channel, Shown
 from bulk_sync_mcp.guard.budget import BudgetLedger
-from bulk_sync_mcp.guard.secret import matches
+from bulk_sync_mcp.guard.secret import hashed, matches
 from bulk_sync_mcp.settings import Settings
 from support import Clock
 
@@ -221,6 +222,21 @@ def test_reset_budget_asks_for_the_operator_secret(home: Path, command: Command)
     assert right.status == 0
     assert "too much" in right.out
     assert ledger.tripped() is None
+
+
+def test_reset_budget_asks_for_the_secret_of_the_server_whatever_policy_the_command_is_given(
+    home: Path, command: Command
+) -> None:
+    own = str(policy_file(home, f'operator_secret_hash = "{hashed("one of my own")}"\n'))
+    ledger = BudgetLedger(home / "state" / "guard" / "budget.sqlite", Clock())
+    with pytest.raises(Failure):
+        ledger.charge("delete_bulk_sync", 0, LINE)
+    for words, given in (((), ""), (("--policy", own), "one of my own\n")):
+        assert command("policy", "reset-budget", *words, given=given).status == 1
+        assert ledger.tripped() is not None
+    assert command("policy", "reset-budget", given=SECRET + "\n").status == 0
+    assert ledger.tripped() is None
+    assert ledger.secret_hashes() == []
 
 
 def test_reset_budget_needs_no_secret_where_none_is_configured(home: Path, command: Command) -> None:

@@ -106,6 +106,18 @@ def test_a_file_that_cannot_be_used_is_told_where_and_why(file: Path, text: str,
         assert secret not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["policy.toml", "config.toml"])
+def test_a_link_that_leads_nowhere_is_not_taken_for_no_file(tmp_path: Path, monkeypatch: Set, name: str) -> None:
+    """A policy on a disk that is not there must not become no policy."""
+    monkeypatch.setattr("platformdirs.user_config_path", lambda name: tmp_path / name)
+    own = tmp_path / "bulk-sync-mcp"
+    own.mkdir()
+    assert load().policy_path is None
+    (own / name).symlink_to(tmp_path / "unmounted" / name)
+    with pytest.raises(SettingsError, match=name):
+        compose(load())
+
+
 def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.toml", tmp_path):
         with pytest.raises(SettingsError, match=str(path)):

@@ -132,6 +132,19 @@ WRONG = [
     (f"[[unattended]]\nsync = '{SYNC}'", 1, "needs `effects`"),
     ("operator_secret_hash = 'hunter2'", 1, "policy hash-secret"),
     ("access = 'full", 1, "line 1"),
+    ("[[rules]]\nsync = 'a'\nevidence = 'human'\n[[rules]]\nsync = 'b'\nevidence = 5", 6, "must be one of"),
+    ("[[rules]]\nsync = 'a'\nevidence = 'human'\n\n[[ rules ]] # second\nsync = 'b'", 5, "needs `evidence`"),
+    ("[[protected]]\nsync = 'a'\n[[unattended]]\nsync = 'a'\neffects = ['DropsOutput']", 3, "the id of one sync"),
+    ("[effects]\nDeletesSync = 'human'\n[tools]\ndelete_bulk_sync = 'humane'", 4, "did you mean `human`?"),
+    (
+        "[[rules]]\nsync = 'effects'\nevidence = 'human'\n[[rules]]\nsync = 'b'\nevidence = 'human'\neffects = 1",
+        7,
+        "list",
+    ),
+    ("rules = ['a']", 1, "must be written [[rules]]"),
+    ("[effects]\n'DropsOutput:resync' = 'notice'", 2, "can only tighten"),
+    ("[effects]\nDropsOutput = 'human'\nDropsOutput = 'human'", 3, "line 3"),
+    ("access = 'full'\n\x00", 2, "line 2"),
 ]
 
 
@@ -211,6 +224,20 @@ async def test_one_call_may_not_touch_more_tables_than_the_budget_allows(tmp_pat
         refused = await tools.start_bulk_sync_execution(sync_id=sync_id, resync_mode="rebuild")
     await workshop.api.aclose()
     assert refused.code == "budget_exceeded"
+    assert workshop.api.mutations == []
+
+
+@pytest.mark.anyio
+async def test_tables_are_counted_together_whatever_happens_to_each(tmp_path: Path) -> None:
+    """One is dropped, rows are removed from the other: two effects of one table each."""
+    workshop = await build_workshop(tmp_path / "w", **settings_with(tmp_path, "[budget]\ntables_per_call = 1"))
+    hard = {"destination_configuration": {"advanced": {"hard_deletes": True}}}
+    sync_id = await workshop.create_sync(schemas=["customers", "events"], **hard)
+    async with workshop.tools(person=Person("accept")) as tools:
+        refused = await tools.start_bulk_sync_execution(sync_id=sync_id)
+    await workshop.api.aclose()
+    assert refused.code == "budget_exceeded"
+    assert "2 tables, 1 are allowed" in refused.text
     assert workshop.api.mutations == []
 
 

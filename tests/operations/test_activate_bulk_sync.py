@@ -30,7 +30,9 @@ async def test_it_switches_schedules_on_and_off_and_says_which(workshop: Worksho
         off = proved(workshop, TOOL, await tools.activate_bulk_sync(sync_id=sync_id, active=False))
         assert (await read(workshop, sync_id))["active"] is False
     assert (on["id"], on["active"]) == (sync_id, True)
-    assert on["effects"] == ["Activates schedules, which start runs unattended: hourly, at minute 5."]
+    assert on["effects"] == [
+        "Activates schedules, which start runs unattended: hourly, at minute 5. The next run is due 2099-01-01T00:00:00Z."
+    ]
     assert off["active"] is False
     assert off["effects"] == ["Changes active: “true” → “false”."]
     assert [body for _, _, body in workshop.api.mutations] == [{"active": True}, {"active": False}]

@@ -6,7 +6,7 @@ from bulk_sync_mcp.core.plan import Plan
 from bulk_sync_mcp.core.text import clean
 from bulk_sync_mcp.guard import preview
 from bulk_sync_mcp.guard.consent import Gate
-from bulk_sync_mcp.guard.decide import Decision
+from bulk_sync_mcp.guard.decide import Decision, tables_touched
 from bulk_sync_mcp.guard.policy import Evidence
 
 _LONG = 4_000
@@ -61,7 +61,7 @@ def _stopped(plan: Plan[Any], decision: Decision, gate: Gate) -> str:
     if decision.evidence == Evidence.operator and policy.operator_secret_hash is None:
         return "an operator's approval is required, and no operator secret is configured"
     most = policy.budget.tables_per_call
-    tables = max((len(getattr(effect, "outputs", ())) for effect in plan.effects), default=0)
+    tables = tables_touched(plan)
     if most is not None and decision.destructive and tables > most:
         return f"[budget] tables_per_call: {tables} tables, {most} are allowed"
     return ""

@@ -74,9 +74,11 @@ def _reset_budget(settings: "Settings", flags: argparse.Namespace) -> int:
 
     gate = compose(settings).gate
     reason = gate.budget.tripped()
-    line = gate.policy.operator_secret_hash
-    if line is not None and not matches(secret_from(flags), line):
-        return _said("that is not the operator secret; nothing has been reset", 1)
+    lines = gate.budget.secret_hashes() or [line for line in (gate.policy.operator_secret_hash,) if line is not None]
+    if lines:
+        secret = secret_from(flags)
+        if not all(matches(secret, line) for line in lines):
+            return _said("that is not the operator secret; nothing has been reset", 1)
     # Looking must not make a state directory, say one that was misspelt.
     if settings.guard_dir.exists():
         gate.budget.reset()

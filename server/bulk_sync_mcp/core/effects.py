@@ -199,7 +199,9 @@ class ActivatesSchedule(OnSync):
     def line(self) -> str:
         if not self.schedules:
             return "Activates the bulk sync; it has no schedule that fires by itself."
-        return f"Activates schedules, which start runs unattended: {'; '.join(clean(item) for item in self.schedules)}."
+        following = f" The next run is due {clean(self.next_run)}." if self.next_run else ""
+        schedules = "; ".join(clean(item) for item in self.schedules)
+        return f"Activates schedules, which start runs unattended: {schedules}.{following}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ WINDOW = timedelta(hours=1)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS destructive (at REAL NOT NULL, operation TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS tripped (at REAL NOT NULL, reason TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS secrets (hash TEXT PRIMARY KEY) STRICT;
 """
 
 
@@ -57,12 +58,24 @@ class BudgetLedger:
         if reason is not None:
             raise Failure("budget_exceeded", f"The budget for destructive calls is used up: {reason}. Nothing has run.")
 
-    def trip(self, reason: str) -> None:
-        """Refuses every writing call from now on, until `reset`."""
+    def trip(self, reason: str, secret_hash: str | None = None) -> None:
+        """Refuses every writing call from now on, until `reset`, which takes the operator secret if there is one."""
         with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
             db.execute("INSERT INTO tripped VALUES (?, ?)", (self._now().timestamp(), reason))
+            if secret_hash is not None:
+                db.execute("INSERT OR IGNORE INTO secrets VALUES (?)", (secret_hash,))
+            db.execute("COMMIT")
 
-    def charge(self, operation: str, limit: int | None) -> None:
+    def secret_hashes(self) -> list[str]:
+        """What the operator secret is checked against: that of the servers whose budget has tripped, so that nobody
+        resets it under a policy of their own."""
+        if not self._path.exists():
+            return []
+        with self._open() as db:
+            return [str(row[0]) for row in db.execute("SELECT hash FROM secrets ORDER BY hash").fetchall()]
+
+    def charge(self, operation: str, limit: int | None, secret_hash: str | None = None) -> None:
         """Counts one destructive call. Raises `Failure` `budget_exceeded`, and trips, when it is one too many."""
         if limit is None:
             return
@@ -75,7 +88,7 @@ class BudgetLedger:
                 db.execute("INSERT INTO destructive VALUES (?, ?)", (now.timestamp(), operation))
             db.execute("COMMIT")
         if count >= limit:
-            self.trip(f"{count} destructive calls within an hour, {limit} are allowed")
+            self.trip(f"{count} destructive calls within an hour, {limit} are allowed", secret_hash)
             self.check()
 
     def reset(self) -> bool:
@@ -84,4 +97,5 @@ class BudgetLedger:
             was = db.execute("SELECT count(*) FROM tripped").fetchone()[0] > 0
             db.execute("DELETE FROM tripped")
             db.execute("DELETE FROM destructive")
+            db.execute("DELETE FROM secrets")
         return was

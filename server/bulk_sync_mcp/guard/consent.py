@@ -18,7 +18,7 @@ from bulk_sync_mcp.core.plan import Effect, Plan, difference
 from bulk_sync_mcp.guard import preview
 from bulk_sync_mcp.guard.approval import ApprovalStore, Binding, Channel, Shown, Standing, ticket_of
 from bulk_sync_mcp.guard.budget import BudgetLedger
-from bulk_sync_mcp.guard.decide import Decision, decide
+from bulk_sync_mcp.guard.decide import Decision, decide, tables_touched
 from bulk_sync_mcp.guard.locks import Locks
 from bulk_sync_mcp.guard.policy import Evidence
 from bulk_sync_mcp.guard.rules import Policy
@@ -95,7 +95,7 @@ class Gate:
                 decision = self._decided(plan, request)
                 if decision.evidence <= Evidence.notice:
                     if decision.loosened:
-                        self.budget.charge(request.operation, self.policy.budget.destructive_per_hour)
+                        self._charge(request)
                     yield Admission(plan, decision.evidence, "unattended" if decision.loosened else "policy", None)
                     return
             ticket, channel = await self._asked(request, plan, decision.evidence)
@@ -112,11 +112,17 @@ class Gate:
         if decision.evidence == Evidence.operator and self.policy.operator_secret_hash is None:
             raise Failure("denied", "This call needs an operator's approval, and no operator secret is configured.")
         most = self.policy.budget.tables_per_call
-        tables = max((len(getattr(effect, "outputs", ())) for effect in plan.effects), default=0)
+        tables = tables_touched(plan)
         if most is not None and decision.destructive and tables > most:
-            self.budget.trip(f"one call would have touched {tables} tables, {most} are allowed")
+            reason = f"one call would have touched {tables} tables, {most} are allowed"
+            self.budget.trip(reason, self.policy.operator_secret_hash)
             self.budget.check()
         return decision
+
+    def _charge(self, request: Request) -> None:
+        """Counts a call that loses, redirects or exposes something. Raises `Failure` when it is one too many."""
+        policy = self.policy
+        self.budget.charge(request.operation, policy.budget.destructive_per_hour, policy.operator_secret_hash)
 
     def _binding(self, request: Request, channel: Channel) -> Binding:
         return Binding(
@@ -259,9 +265,8 @@ class Gate:
             decision = self._decided(plan, request)
             if decision.evidence > _WORTH[channel]:
                 raise Failure("denied", "This call needs stronger evidence by now. Nothing has run.")
-            self.budget.charge(
-                request.operation, self.policy.budget.destructive_per_hour if decision.destructive else None
-            )
+            if decision.destructive:
+                self._charge(request)
             self.store.redeem(ticket, binding)
             by = self.store.decided_by(ticket)
             source = f"{channel}:{by}" if by else channel

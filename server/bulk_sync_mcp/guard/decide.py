@@ -34,6 +34,11 @@ class Decision:
         return any(reason.loosened for reason in self.reasons)
 
 
+def tables_touched(plan: Plan[Any]) -> int:
+    """How many tables of the destination a call writes over, whatever it does to each."""
+    return len({output for effect in plan.effects for output in getattr(effect, "outputs", ())})
+
+
 def decide(
     plan: Plan[Any], allowed: tuple[type[Effect], ...], policy: Policy | None = None, operation: str = ""
 ) -> Decision:

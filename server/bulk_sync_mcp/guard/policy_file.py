@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,10 +27,15 @@ class _Reader:
         self._lines = text.splitlines()
         self._tools = tuple(tools)
         self._rules = tuple(sorted({*DEFAULTS, *(rule.partition(":")[0] for rule in DEFAULTS)}))
+        self._header: int | None = None
+        """How many lines come before the header of the table that is being read."""
 
     def wrong(self, token: str, message: str) -> PolicyError:
-        """The error about `token`, with the first line it stands on."""
-        number = next((at for at, line in enumerate(self._lines, 1) if token and token in line.split("#")[0]), None)
+        """The error about `token`, with the first line of the table being read that it stands on."""
+        begin = self._header or 0
+        here = enumerate(self._lines[begin:], begin + 1)
+        number = next((at for at, line in here if token and token in line.split("#")[0]), None)
+        number = begin + 1 if number is None and self._header is not None else number
         where = f"{self._path}, line {number}" if number else str(self._path)
         return PolicyError(f"{where}: {message}")
 
@@ -44,14 +49,27 @@ class _Reader:
         raise self.wrong(name, f"unknown {what} `{name}`; {hint}")
 
     def table(self, value: object, name: str) -> dict[str, Any]:
+        """The table `[name]`, from whose line on mistakes are looked for."""
+        self._header = next(iter(self._headers(rf"\[\s*{name}\s*\]")), None)
         if not isinstance(value, dict):
             raise self.wrong(name, f"`{name}` must be a table")
         return cast("dict[str, Any]", value)
 
-    def tables(self, value: object, name: str) -> list[dict[str, Any]]:
+    def tables(self, value: object, name: str) -> Generator[dict[str, Any]]:
+        """Each `[[name]]` in turn; while one is read, mistakes are looked for from its line on."""
+        self._header = None
         if not isinstance(value, list):
             raise self.wrong(name, f"`{name}` must be written [[{name}]]")
-        return [self.table(item, name) for item in cast("list[object]", value)]
+        begins = self._headers(rf"\[\[\s*{name}\s*\]\]")
+        for at, item in enumerate(cast("list[object]", value)):
+            self._header = begins[at] if at < len(begins) else None
+            if not isinstance(item, dict):
+                raise self.wrong(name, f"`{name}` must be written [[{name}]]")
+            yield cast("dict[str, Any]", item)
+
+    def _headers(self, pattern: str) -> list[int]:
+        """How many lines come before each header of this form."""
+        return [at for at, line in enumerate(self._lines) if re.fullmatch(pattern, line.split("#")[0].strip())]
 
     def evidence(self, value: object, name: str, *, at_least: Evidence = Evidence.none) -> Evidence:
         """An evidence level that tightens; one below the default is an error that names the way to loosen."""

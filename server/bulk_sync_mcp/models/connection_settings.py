@@ -103,13 +103,14 @@ def closed(schema: Json) -> bool:
     return schema.get("additionalProperties") in (False, {"not": {}})
 
 
+def sounds_secret(path: str) -> bool:
+    """Whether the name of a setting, or of what it is part of, promises a secret."""
+    return _SECRET_NAME.search(path.replace(".", " ")) is not None
+
+
 def showable(path: str, schema: Json) -> bool:
     """Whether the value of a setting may be shown: the type declares it, and neither that nor its name says secret."""
-    return (
-        path in declared(schema)
-        and path not in declared_secrets(schema)
-        and _SECRET_NAME.search(path.replace(".", " ")) is None
-    )
+    return path in declared(schema) and path not in declared_secrets(schema) and not sounds_secret(path)
 
 
 def spelled(path: str, value: object, schema: Json) -> str:

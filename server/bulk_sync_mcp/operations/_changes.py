@@ -19,6 +19,7 @@ from bulk_sync_mcp.core.effects import (
 from bulk_sync_mcp.core.plan import Effect
 from bulk_sync_mcp.models.base import moment
 from bulk_sync_mcp.models.bulk_sync import Schedule
+from bulk_sync_mcp.models.connection_settings import HIDDEN, sounds_secret
 from bulk_sync_mcp.models.merge import Json, as_object, as_objects, changed_leaves
 from bulk_sync_mcp.operations._schedules import arming
 
@@ -43,6 +44,12 @@ def spelled(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def _shown(path: str, value: object) -> str:
+    """A setting's value, unless it may be a secret that somebody has put where none belongs."""
+    hidden = path.split(".")[0].endswith("_configuration") and sounds_secret(path) and value not in (None, True, False)
+    return HIDDEN if hidden else spelled(value)
+
+
 def of_settings(sync_id: str, name: str, before: Json, after: Json) -> list[Effect]:
     """The effects of changing everything but schedules and tables from `before` to `after`."""
     effects: list[Effect] = []
@@ -51,7 +58,7 @@ def of_settings(sync_id: str, name: str, before: Json, after: Json) -> list[Effe
         if top in SCHEDULES or top == "schemas":
             continue
         change: dict[str, Any] = {"sync_id": sync_id, "sync_name": name, "setting": path}
-        change |= {"before": spelled(old), "after": spelled(new)}
+        change |= {"before": _shown(path, old), "after": _shown(path, new)}
         if path in REDIRECTING:
             effects.append(RedirectsOutput(**change))
         elif _widens(path, old, new):
