@@ -87,6 +87,8 @@ def _instead(operation: AnyOperation, arguments: Mapping[str, Any], failure: Fai
         for argument, of, tool in WITHIN:
             if arguments.get(argument) and arguments.get(of):
                 return f"{_call(tool, of, arguments)} and use an id from there."
+        if operation.name == "patch_bulk_sync_schemas":
+            return f"{_call('list_bulk_sync_schemas', 'sync_id', arguments)} and use ids from there."
         named = [argument for argument in LISTS if arguments.get(argument)]
         return f"Call `{LISTS[named[0]][0]}` and use an id from there." if named else None
     if failure.code == "conflict" and (arguments.get("sync_id") or arguments.get("connection_id")):
