@@ -10,7 +10,7 @@ from bulk_sync_mcp.api.backend import Backend, bearer
 from bulk_sync_mcp.api.faults import refused
 from bulk_sync_mcp.core.errors import ApiFailure
 from bulk_sync_mcp.core.operation import discover
-from bulk_sync_mcp.operations._advice import LISTS, REPEATABLE, SHOWS, WITHIN
+from bulk_sync_mcp.operations._advice import LISTS, WITHIN
 from bulk_sync_mcp.operations._reading import unknown_names
 from operations.every_tool import with_every_tool
 from operations.kit import ABSENT, CONNECTIONS, HOSTILE, SCHEMA, SYNC, SYNCS, reached
@@ -21,10 +21,10 @@ TOOLS = {one.name: one for one in discover(operations)}
 
 
 def test_every_tool_that_writes_has_a_tool_that_shows_what_became_of_it() -> None:
+    shown = {name: one.shown_by for name, one in TOOLS.items() if one.shown_by is not None}
     writing = {name for name, one in TOOLS.items() if one.method != "GET"}
-    assert set(SHOWS) | REPEATABLE == writing
-    assert not set(SHOWS) & REPEATABLE
-    for tool, argument in (*SHOWS.values(), *((tool, "name") for tool, _, _ in LISTS.values())):
+    assert writing == set(shown) | {name for name, one in TOOLS.items() if one.harmless_twice}
+    for tool, argument in (*shown.values(), *((tool, "name") for tool, _, _ in LISTS.values())):
         assert TOOLS[tool].read_only
         assert argument in TOOLS[tool].input_schema["properties"]
     for _, of, tool in WITHIN:

@@ -162,4 +162,5 @@ OPERATION = Operation(
     plan=plan,
     plans=(CreatesSync, ArmsDestruction),
     run=run,
+    shown_by=("list_bulk_syncs", "name"),
 )

@@ -100,5 +100,6 @@ OPERATION = Operation(
     plan=plan,
     plans=(CreatesConnection,),
     run=run,
+    shown_by=("list_connections", "name"),
     toolset="connections",
 )

@@ -104,5 +104,6 @@ OPERATION = Operation(
     plan=plan,
     plans=(ExportsLogs,),
     run=run,
+    harmless_twice=True,
     toolset="executions",
 )

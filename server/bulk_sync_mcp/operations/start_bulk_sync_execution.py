@@ -326,4 +326,5 @@ OPERATION = Operation(
     plans=(StartsRun, WritesSample, RereadsSource, TruncatesOutput, DropsOutput, DeletesRows),
     lock=lambda arguments: arguments.sync_id,
     run=run,
+    shown_by=("get_bulk_sync_status", "sync_id"),
 )
