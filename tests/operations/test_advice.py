@@ -10,7 +10,8 @@ from bulk_sync_mcp.api.backend import Backend, bearer
 from bulk_sync_mcp.api.faults import refused
 from bulk_sync_mcp.core.errors import ApiFailure
 from bulk_sync_mcp.core.operation import discover
-from bulk_sync_mcp.operations._advice import LISTS, REPEATABLE, SHOWS, WITHIN
+from bulk_sync_mcp.operations._advice import LISTS, WITHIN
+from bulk_sync_mcp.operations._reading import unknown_names
 from operations.every_tool import with_every_tool
 from operations.kit import ABSENT, CONNECTIONS, HOSTILE, SCHEMA, SYNC, SYNCS, reached
 from support import Workshop
@@ -20,10 +21,10 @@ TOOLS = {one.name: one for one in discover(operations)}
 
 
 def test_every_tool_that_writes_has_a_tool_that_shows_what_became_of_it() -> None:
+    shown = {name: one.shown_by for name, one in TOOLS.items() if one.shown_by is not None}
     writing = {name for name, one in TOOLS.items() if one.method != "GET"}
-    assert set(SHOWS) | REPEATABLE == writing
-    assert not set(SHOWS) & REPEATABLE
-    for tool, argument in (*SHOWS.values(), *((tool, "name") for tool, _, _ in LISTS.values())):
+    assert writing == set(shown) | {name for name, one in TOOLS.items() if one.harmless_twice}
+    for tool, argument in (*shown.values(), *((tool, "name") for tool, _, _ in LISTS.values())):
         assert TOOLS[tool].read_only
         assert argument in TOOLS[tool].input_schema["properties"]
     for _, of, tool in WITHIN:
@@ -125,6 +126,35 @@ async def test_what_does_not_exist_is_answered_with_the_call_that_lists_what_doe
         answer = await tools.call(tool, {**first, **given})
     assert answer.error
     assert f"next: {next_call.format(id=sync_id)} use an id from there." in answer.text
+
+
+async def test_a_table_that_is_not_there_is_answered_with_the_one_it_is_like(workshop: Workshop) -> None:
+    made = with_every_tool(workshop)
+    sync_id = await made.create_sync(schemas=["customers", "events"])
+    many = [f"zz{number}" for number in range(12)]
+    async with made.tools() as tools:
+        started = await tools.start_bulk_sync_execution(sync_id=sync_id, schemas=["Customer", "nothing"])
+        changed = await tools.update_bulk_sync(sync_id=sync_id, schemas=["main.events", *many])
+        created = await tools.create_bulk_sync(
+            name="x",
+            source_connection_id=made.source_id,
+            destination_connection_id=made.destination_id,
+            schemas=["event"],
+        )
+        patched = await tools.patch_bulk_sync_schemas(sync_id=sync_id, schemas=[{"id": "custmers", "enabled": False}])
+    assert "“Customer” (did you mean “customers”?), “nothing”." in started.text
+    assert f"next: Call `list_bulk_sync_schemas` with sync_id {sync_id} and enabled true" in started.text
+    assert " and 3 more." in changed.text
+    assert "“event” (did you mean “events”?)" in created.text
+    assert patched.code == "not_found"
+    assert patched.text.endswith(f"next: Call `list_bulk_sync_schemas` with sync_id {sync_id} and use ids from there.")
+
+
+def test_a_table_named_without_its_schema_is_recognised() -> None:
+    assert (
+        unknown_names(["Orders"], ["public.customers", "public.orders"]) == "“Orders” (did you mean “public.orders”?)"
+    )
+    assert unknown_names(["xyz"], []) == "“xyz”"
 
 
 async def test_a_change_whose_outcome_is_unknown_names_the_call_that_shows_it(workshop: Workshop) -> None:

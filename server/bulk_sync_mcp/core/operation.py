@@ -57,6 +57,8 @@ class Operation(Generic[InputT, ResultT, PreparedT]):
     `plan` only reads and returns the effects; `run` is given the plan that was admitted. A read-only operation
     has no `plan` and costs no extra request; a GET that shows customer data has one. `lock` names what no two calls
     may change at once (a sync id). `plans` lists every kind of effect `plan` can return; the guard refuses others.
+    `shown_by` is the tool that shows what became of the call when its answer was lost, and the argument to find it by;
+    an operation that leaves nothing behind which a second call would double is `harmless_twice` instead.
     """
 
     name: str
@@ -72,6 +74,8 @@ class Operation(Generic[InputT, ResultT, PreparedT]):
     lock: Callable[[InputT], str | None] = field(default=lambda _arguments: None)
     toolset: Toolset = "default"
     idempotent: bool = False
+    shown_by: tuple[str, str] | None = None
+    harmless_twice: bool = False
 
     def __post_init__(self) -> None:
         if self.method != "GET" and self.plan is None:

@@ -29,28 +29,6 @@ WITHIN = (
     ("schema_id", "connection_id", "get_bulk_source"),
 )
 """Arguments that take the id of a part: of what, and the tool that lists it."""
-SHOWS = {
-    "activate_bulk_sync": ("get_bulk_sync", "sync_id"),
-    "cancel_bulk_sync": ("get_bulk_sync_status", "sync_id"),
-    "cancel_bulk_sync_execution": ("get_bulk_sync_status", "sync_id"),
-    "cancel_bulk_sync_schema": ("get_bulk_sync_status", "sync_id"),
-    "create_bulk_sync": ("list_bulk_syncs", "name"),
-    "create_bulk_sync_schedule": ("list_bulk_sync_schedules", "sync_id"),
-    "create_connection": ("list_connections", "name"),
-    "delete_bulk_sync": ("get_bulk_sync", "sync_id"),
-    "delete_bulk_sync_schedule": ("list_bulk_sync_schedules", "sync_id"),
-    "delete_connection": ("get_connection", "connection_id"),
-    "patch_bulk_sync_schemas": ("list_bulk_sync_schemas", "sync_id"),
-    "start_bulk_sync_execution": ("get_bulk_sync_status", "sync_id"),
-    "update_bulk_sync": ("get_bulk_sync", "sync_id"),
-    "update_bulk_sync_error_handling": ("get_bulk_sync_error_handling", "sync_id"),
-    "update_bulk_sync_schedule": ("list_bulk_sync_schedules", "sync_id"),
-    "update_bulk_sync_schema": ("get_bulk_sync_schema", "schema_id"),
-    "update_connection": ("get_connection", "connection_id"),
-}
-"""The tool that shows what became of a call, and the argument to find it by."""
-REPEATABLE = frozenset({"export_bulk_sync_execution_logs", "refresh_connection_schemas", "test_connection"})
-"""Calls that leave nothing behind which a second one would double, but for a mail."""
 MOST_TOLD = 5
 LONGEST_NAME = 200
 _LIKE_AN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-|[/\\%?#]|\.\.|[^\S ]", re.IGNORECASE)
@@ -66,14 +44,14 @@ async def advised(operation: AnyOperation, arguments: Mapping[str, Any], failure
     """The failure with the exact next call in it, where there is one to tell."""
     if failure.code == "invalid_arguments":
         await _with_ids(operation, arguments, failure, context)
-        tool, by = SHOWS.get(operation.name, ("", "name"))
-        if by != "name" and failure.next == CATALOGUE[failure.code].remedy:
-            failure.next = f"{_call(tool, by, arguments)} to see what is there, and give what is to be different."
+        shown = operation.shown_by
+        if shown and shown[1] != "name" and failure.next == CATALOGUE[failure.code].remedy:
+            failure.next = f"{_call(*shown, arguments)} to see what is there, and give what is to be different."
     elif failure.changed == "unknown" and failure.next == LOOK_FIRST:
-        if operation.name in REPEATABLE:
+        if operation.harmless_twice:
             failure.next = f"Call `{operation.name}` again: it does no harm twice."
-        else:
-            shown = _call(*SHOWS[operation.name], arguments)
+        elif operation.shown_by:
+            shown = _call(*operation.shown_by, arguments)
             failure.next = f"Do not simply repeat the call. {shown} to see whether it was done."
     elif failure.code == "rate_limited" and failure.next.startswith(AGAIN_IN):
         failure.next = f"Call `{operation.name}` again in {failure.next.removeprefix(AGAIN_IN)}"
@@ -87,6 +65,8 @@ def _instead(operation: AnyOperation, arguments: Mapping[str, Any], failure: Fai
         for argument, of, tool in WITHIN:
             if arguments.get(argument) and arguments.get(of):
                 return f"{_call(tool, of, arguments)} and use an id from there."
+        if operation.name == "patch_bulk_sync_schemas":
+            return f"{_call('list_bulk_sync_schemas', 'sync_id', arguments)} and use ids from there."
         named = [argument for argument in LISTS if arguments.get(argument)]
         return f"Call `{LISTS[named[0]][0]}` and use an id from there." if named else None
     if failure.code == "conflict" and (arguments.get("sync_id") or arguments.get("connection_id")):

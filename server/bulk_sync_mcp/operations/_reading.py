@@ -1,6 +1,7 @@
 """Reads that several operations share when they plan."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import difflib
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -136,6 +137,19 @@ async def read_source(context: Context, connection_id: str, *, fields: bool) -> 
 async def read_latest_executions(context: Context, sync_id: str) -> list[Execution]:
     """The latest executions, newest first, at most 20; also those in states that the API may not call terminal."""
     return Execution.read_all((await context.api.get(EXECUTIONS, query={"limit": 20}, id=sync_id)).data)
+
+
+def unknown_names(names: Sequence[str], known: Iterable[str]) -> str:
+    """Names that are not known, quoted, each with the known one it is most like: `“order” (did you mean “orders”?)`."""
+    lower = {one.casefold(): one for one in known}
+
+    def told(name: str) -> str:
+        close = difflib.get_close_matches(name.casefold(), lower, n=1)
+        # `orders` is what people call `public.orders`, which is too different to be found by its letters.
+        inside = close or [one for one in lower if one.rpartition(".")[2] == name.casefold()]
+        return f"{quoted(name)} (did you mean {quoted(lower[inside[0]])}?)" if inside else quoted(name)
+
+    return ", ".join(told(name) for name in names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 async def together(*reads: Any) -> list[Any]:

@@ -21,13 +21,13 @@ from bulk_sync_mcp.core.effects import (
 from bulk_sync_mcp.core.errors import Failure
 from bulk_sync_mcp.core.operation import Result
 from bulk_sync_mcp.core.plan import Effect, Plan
-from bulk_sync_mcp.core.text import clean, quoted
+from bulk_sync_mcp.core.text import clean
 from bulk_sync_mcp.models.bulk_sync import SyncSchema
 from bulk_sync_mcp.models.connection import Connection
 from bulk_sync_mcp.models.merge import Json, as_object, as_objects, body_of, changed_leaves, not_taken
 from bulk_sync_mcp.models.schedule import meaning
 from bulk_sync_mcp.operations import _changes, _pre_images
-from bulk_sync_mcp.operations._reading import SCHEMAS, SYNC, SyncRead, heading, read_destination
+from bulk_sync_mcp.operations._reading import SCHEMAS, SYNC, SyncRead, heading, read_destination, unknown_names
 from bulk_sync_mcp.operations._runs import first_firing
 from bulk_sync_mcp.operations._subjects import on_sync
 
@@ -133,9 +133,8 @@ async def check_settings(context: Context, read: SyncRead, given: Json) -> None:
         if unknown:
             raise Failure(
                 "invalid_arguments",
-                f"`schemas`: not a table of this bulk sync: {', '.join(quoted(name) for name in unknown[:10])}. "
-                "Nothing was sent.",
-                next="Call `list_bulk_sync_schemas` and use ids from there.",
+                f"`schemas`: not a table of this bulk sync: {unknown_names(unknown, known)}. Nothing was sent.",
+                next=f"Call `list_bulk_sync_schemas` with sync_id {read.sync.id} and use ids from there.",
             )
     mode = given.get("resync_mode")
     if mode in (None, "normal"):

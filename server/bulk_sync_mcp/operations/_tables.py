@@ -21,7 +21,7 @@ from bulk_sync_mcp.models.base import moment
 from bulk_sync_mcp.models.connection import Connection
 from bulk_sync_mcp.models.merge import Json, as_objects
 from bulk_sync_mcp.operations import _changes, _pre_images
-from bulk_sync_mcp.operations._reading import SyncRead, heading, read_connection, read_sync
+from bulk_sync_mcp.operations._reading import SyncRead, heading, read_connection, read_sync, unknown_names
 from bulk_sync_mcp.operations._subjects import on_sync
 
 PLANS = (
@@ -73,7 +73,11 @@ def _changed(name: str, raw: Json, given: Json) -> Change:
     unknown = [one for one in wanted if one not in known] if known else []
     repeated = sorted({one for one in wanted if wanted.count(one) > 1})
     if unknown or repeated:
-        what = f"has no column {_listed(unknown)}" if unknown else f"is given the column {_listed(repeated)} twice"
+        what = (
+            f"has no column {unknown_names(unknown, known)}"
+            if unknown
+            else f"is given the column {_listed(repeated)} twice"
+        )
         raise Failure(
             "invalid_arguments",
             f"`fields`: the table {quoted(name)} {what}. Nothing was sent.",

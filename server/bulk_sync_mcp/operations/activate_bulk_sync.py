@@ -113,5 +113,6 @@ OPERATION = Operation(
     ),
     lock=lambda arguments: arguments.sync_id,
     run=run,
+    shown_by=("get_bulk_sync", "sync_id"),
     idempotent=True,
 )

@@ -80,5 +80,6 @@ OPERATION = Operation(
     plans=(CancelsExecution,),
     lock=lambda arguments: arguments.sync_id,
     run=run,
+    shown_by=("get_bulk_sync_status", "sync_id"),
     toolset="executions",
 )

@@ -23,7 +23,7 @@ from bulk_sync_mcp.models.bulk_sync import (
 )
 from bulk_sync_mcp.models.connection import BulkDestination, BulkSource
 from bulk_sync_mcp.models.merge import Json, as_object, as_objects, without_nulls
-from bulk_sync_mcp.operations._reading import read_connection, read_destination, read_source, together
+from bulk_sync_mcp.operations._reading import read_connection, read_destination, read_source, together, unknown_names
 from bulk_sync_mcp.operations._schedules import arming
 
 PATH = "/api/bulk/syncs"
@@ -121,7 +121,7 @@ def _checked(arguments: Arguments, source: BulkSource, accepts: BulkDestination)
     if unknown:
         raise Failure(
             "invalid_arguments",
-            f"`schemas`: the source has no table {', '.join(quoted(name) for name in unknown[:10])}. Nothing was created.",
+            f"`schemas`: the source has no table {unknown_names(unknown, offered)}. Nothing was created.",
             next=f"Call `get_bulk_source` with connection_id {arguments.source_connection_id} and use ids from there.",
         )
     return tuple(sorted(set(named)))
@@ -138,7 +138,7 @@ def _with_every_column(table: str | Json, source: BulkSource) -> str | Json:
     if unknown:
         raise Failure(
             "invalid_arguments",
-            f"`schemas`: the table {quoted(table['id'])} has no column {', '.join(quoted(name) for name in unknown[:10])}. "
+            f"`schemas`: the table {quoted(table['id'])} has no column {unknown_names(unknown, columns)}. "
             "Nothing was created.",
             next="Call `get_bulk_source` with include_fields true and use columns from there.",
         )
@@ -162,4 +162,5 @@ OPERATION = Operation(
     plan=plan,
     plans=(CreatesSync, ArmsDestruction),
     run=run,
+    shown_by=("list_bulk_syncs", "name"),
 )

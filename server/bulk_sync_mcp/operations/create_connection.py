@@ -98,5 +98,6 @@ OPERATION = Operation(
     plan=plan,
     plans=(CreatesConnection,),
     run=run,
+    shown_by=("list_connections", "name"),
     toolset="connections",
 )

@@ -69,5 +69,6 @@ OPERATION = Operation(
     plans=(DeletesSync, CancelsExecution),
     lock=lambda arguments: arguments.sync_id,
     run=run,
+    shown_by=("get_bulk_sync", "sync_id"),
     idempotent=True,
 )

@@ -76,6 +76,7 @@ OPERATION = Operation(
     plans=(DeletesSchedule,),
     lock=lambda arguments: arguments.sync_id,
     run=run,
+    shown_by=("list_bulk_sync_schedules", "sync_id"),
     toolset="schedules",
     idempotent=True,
 )

@@ -97,6 +97,7 @@ OPERATION = Operation(
     plans=(DeletesConnection, DeletesSync, CancelsExecution),
     lock=lambda arguments: arguments.connection_id,
     run=run,
+    shown_by=("get_connection", "connection_id"),
     toolset="connections",
     idempotent=True,
 )

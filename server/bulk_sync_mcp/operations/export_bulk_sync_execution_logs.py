@@ -103,5 +103,6 @@ OPERATION = Operation(
     plan=plan,
     plans=(ExportsLogs,),
     run=run,
+    harmless_twice=True,
     toolset="executions",
 )

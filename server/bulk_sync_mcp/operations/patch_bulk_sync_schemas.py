@@ -71,6 +71,7 @@ OPERATION = Operation(
     plans=PLANS,
     lock=lambda arguments: arguments.sync_id,
     run=run,
+    shown_by=("list_bulk_sync_schemas", "sync_id"),
     toolset="schemas",
     idempotent=True,
 )

@@ -71,6 +71,7 @@ OPERATION = Operation(
     plans=(RefreshesSchemas,),
     lock=lambda arguments: arguments.connection_id,
     run=run,
+    harmless_twice=True,
     toolset="connections",
     idempotent=True,
 )

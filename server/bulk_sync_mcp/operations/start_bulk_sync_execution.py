@@ -38,6 +38,7 @@ from bulk_sync_mcp.operations._reading import (
     read_status,
     read_sync,
     together,
+    unknown_names,
 )
 from bulk_sync_mcp.operations._subjects import on_sync
 
@@ -106,7 +107,7 @@ async def plan(context: Context, arguments: Arguments) -> Plan[Prepared]:
     )
     if status.running is not None:
         raise already_running(arguments.sync_id, status.running, context)
-    tables = _chosen(arguments.schemas, enabled)
+    tables = _chosen(arguments.sync_id, arguments.schemas, enabled)
     _check_mode(arguments, read)
     (source, connection, offered), keyless = await together(
         ahead.of(read), _runs.without_key(context, read, tables, arguments.resync_mode, test=arguments.test)
@@ -175,7 +176,7 @@ def _expected(arguments: Arguments, effects: list[Effect]) -> frozenset[str]:
     return frozenset({"retain", *drops, *truncates})
 
 
-def _chosen(asked: list[str] | None, enabled: list[SyncSchema]) -> list[SyncSchema]:
+def _chosen(sync_id: str, asked: list[str] | None, enabled: list[SyncSchema]) -> list[SyncSchema]:
     known = {table.id: table for table in enabled}
     if not known:
         raise Failure(
@@ -189,9 +190,8 @@ def _chosen(asked: list[str] | None, enabled: list[SyncSchema]) -> list[SyncSche
     if unknown:
         raise Failure(
             "invalid_arguments",
-            f"`schemas`: not an enabled table of this bulk sync: {', '.join(quoted(name) for name in unknown[:10])}. "
-            "Nothing was started.",
-            next="Call `list_bulk_sync_schemas` with enabled true and use ids from there.",
+            f"`schemas`: not an enabled table of this bulk sync: {unknown_names(unknown, known)}. Nothing was started.",
+            next=f"Call `list_bulk_sync_schemas` with sync_id {sync_id} and enabled true, and use ids from there.",
         )
     return [known[name] for name in sorted(set(asked))]
 
@@ -344,4 +344,5 @@ OPERATION = Operation(
     plans=(StartsRun, WritesSample, RereadsSource, TruncatesOutput, DropsOutput, DeletesRows),
     lock=lambda arguments: arguments.sync_id,
     run=run,
+    shown_by=("get_bulk_sync_status", "sync_id"),
 )

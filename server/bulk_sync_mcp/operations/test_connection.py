@@ -121,5 +121,6 @@ OPERATION = Operation(
     plan=plan,
     plans=(UsesCredentials, SendsCredentials),
     run=run,
+    harmless_twice=True,
     toolset="connections",
 )

@@ -58,6 +58,7 @@ from bulk_sync_mcp.operations._reading import (
     read_status,
     read_sync,
     together,
+    unknown_names,
 )
 from bulk_sync_mcp.operations._runs import first_firing
 from bulk_sync_mcp.operations._subjects import subject_of
@@ -203,8 +204,8 @@ async def _tables(context: Context, arguments: Arguments) -> tuple[dict[str, Jso
     if unknown:
         raise Failure(
             "invalid_arguments",
-            f"`schemas`: not a table of this bulk sync: {', '.join(quoted(name) for name in unknown[:10])}. Nothing was sent.",
-            next="Call `list_bulk_sync_schemas` and use ids from there.",
+            f"`schemas`: not a table of this bulk sync: {unknown_names(unknown, listed)}. Nothing was sent.",
+            next=f"Call `list_bulk_sync_schemas` with sync_id {arguments.sync_id} and use ids from there.",
         )
     names = list(given)
     raw = await _pre_images.read_tables(context, arguments.sync_id, names)
@@ -247,5 +248,6 @@ OPERATION = Operation(
     ),
     lock=lambda arguments: arguments.sync_id,
     run=run,
+    shown_by=("get_bulk_sync", "sync_id"),
     idempotent=True,
 )

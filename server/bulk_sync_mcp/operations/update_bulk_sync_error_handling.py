@@ -135,6 +135,7 @@ OPERATION = Operation(
     plans=(ChangesField, SilencesAlerts),
     lock=lambda arguments: arguments.sync_id,
     run=run,
+    shown_by=("get_bulk_sync_error_handling", "sync_id"),
     toolset="error_handling",
     idempotent=True,
 )

@@ -144,6 +144,7 @@ OPERATION = Operation(
     plans=PLANS,
     lock=lambda arguments: arguments.sync_id,
     run=run,
+    shown_by=("list_bulk_sync_schedules", "sync_id"),
     toolset="schedules",
     idempotent=True,
 )

@@ -52,6 +52,7 @@ OPERATION = Operation(
     plans=PLANS,
     lock=lambda arguments: arguments.sync_id,
     run=run,
+    shown_by=("get_bulk_sync_schema", "schema_id"),
     toolset="schemas",
     idempotent=True,
 )

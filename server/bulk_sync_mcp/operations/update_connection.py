@@ -177,6 +177,7 @@ OPERATION = Operation(
     plans=(ReplacesCredentials, RedirectsOutput, ChangesWriteMode),
     lock=lambda arguments: arguments.connection_id,
     run=run,
+    shown_by=("get_connection", "connection_id"),
     toolset="connections",
     idempotent=True,
 )
