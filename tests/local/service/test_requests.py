@@ -99,6 +99,12 @@ async def test_what_could_not_be_written_down_again_is_refused(api: Api, sync_id
     assert (await api.ok("GET", path))["filters"] == []
 
 
+async def test_statuses_of_syncs_that_are_none_are_not_given(api: Api, sync_id: str) -> None:
+    path = f"/api/bulk/syncs/status?sync_id={sync_id}&sync_id="
+    assert NOBODY in await api.refused(404, "GET", path + NOBODY)
+    assert "sync_id" in await api.refused(400, "GET", path + "somebody&all=true")
+
+
 async def test_times_far_from_now_are_kept_or_refused_in_words(api: Api, sync_id: str) -> None:
     path = f"/api/bulk/syncs/{sync_id}/schemas/orders"
     kept = await api.ok("PUT", path, {"enabled": True, "data_cutoff_timestamp": "0162-04-06T09:58:56+01:00"})
