@@ -125,7 +125,10 @@ def destination_form(entry: ConnectorInfo) -> dict[str, Any]:
 
 def _place(config: LocalConfig, settings: Mapping[str, Any]) -> Path | None:
     path = settings.get("path")
-    return (config.workspace / path).resolve() if isinstance(path, str) else None
+    try:
+        return (config.workspace / path).resolve() if isinstance(path, str) else None
+    except (OSError, RuntimeError):
+        return None  # a loop of links, which leads nowhere; a run says so
 
 
 def _check_reference(
@@ -151,6 +154,8 @@ def _check_value(where: str, schema: Mapping[str, Any], value: object) -> None:
     names: list[str] = [expected] if isinstance(expected, str) else list(expected or ())
     if names and not any(_is(name, value) for name in names):
         raise bad_request(f"{where}: must be of type {' or '.join(names)}")
+    if isinstance(value, str) and "\0" in value:
+        raise bad_request(f"{where}: holds a NUL character")
     allowed: list[object] | None = schema.get("enum")
     if allowed is not None and value not in allowed:
         raise bad_request(f"{where}: must be one of {', '.join(map(str, allowed))}")

@@ -34,6 +34,7 @@ class ApiError(Exception):
 _KEYS = {
     400: "invalid_request",
     401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     409: "conflict",

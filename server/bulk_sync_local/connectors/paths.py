@@ -5,6 +5,7 @@ Checked when a connection is made and again at each run, on the resolved path, w
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,21 @@ def resolved(given: object, confinement: Confinement) -> Path:
     try:
         real = (confinement.root_for_relative / given).resolve()
         roots = [root.resolve() for root in confinement.roots]
+        with suppress(FileNotFoundError, NotADirectoryError):
+            real.stat()
     except (OSError, RuntimeError) as failure:
-        raise ConnectorError(f"The path {given} cannot be resolved. Check it for loops of links.") from failure
+        reason = failure.strerror if isinstance(failure, OSError) else "a loop of links"
+        raise ConnectorError(f"The path {_short(given)} cannot be used: {reason}. Choose another.") from failure
     if not any(real.is_relative_to(root) for root in roots):
         raise ConnectorError(
-            f"The path {given} leads outside the folders that connections may touch. "
+            f"The path {_short(given)} leads outside the folders that connections may touch. "
             "Choose one inside the workspace, or have its folder added to the allowed ones."
         )
     return real
+
+
+def _short(path: str) -> str:
+    return path if len(path) <= 200 else f"{path[:200]}…"
 
 
 def existing_file(configuration: Mapping[str, Any], confinement: Confinement) -> Path:

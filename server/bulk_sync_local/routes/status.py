@@ -4,9 +4,8 @@ from datetime import datetime
 
 from bulk_sync_local import render, store_executions, store_schedules, store_schemas, store_syncs, timing
 from bulk_sync_local.clock import to_text
-from bulk_sync_local.dispatch import Answer, Call, Endpoint, Query, QueryBool, data
+from bulk_sync_local.dispatch import Answer, Call, Endpoint, Query, QueryBool, Uuid, data
 from bulk_sync_local.errors import bad_request, not_found
-from bulk_sync_local.ids import canonical_uuid
 from bulk_sync_local.lookups import sync_of
 from bulk_sync_local.scheduler import schedules_fire
 from bulk_sync_local.store import Tx
@@ -21,7 +20,7 @@ NOBODY_FIRES = (
 class ListStatuses(Query):
     all: QueryBool = False
     active: QueryBool = False
-    sync_id: tuple[str, ...] = ()
+    sync_id: tuple[Uuid, ...] = ()
 
 
 def get_bulk_sync_status(call: Call, tx: Tx) -> Answer:
@@ -52,11 +51,10 @@ def list_bulk_sync_statuses(call: Call, tx: Tx) -> Answer:
     return data([_summary(tx, sync, call.service.clock()) for sync in syncs])
 
 
-def _named(tx: Tx, text: str) -> StoredSync:
-    sync_id = canonical_uuid(text)
-    found = None if sync_id is None else store_syncs.get(tx, sync_id)
+def _named(tx: Tx, sync_id: str) -> StoredSync:
+    found = store_syncs.get(tx, sync_id)
     if found is None:
-        raise not_found("bulk sync", text)
+        raise not_found("bulk sync", sync_id)
     return found
 
 

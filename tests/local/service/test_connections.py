@@ -31,6 +31,17 @@ async def test_a_connection_is_created_listed_and_read(api: Api) -> None:
     assert await api.ok("GET", "/api/connections") == [found]
 
 
+@pytest.mark.parametrize("path", ["loop", "x" * 300])
+async def test_a_path_that_leads_nowhere_fails_where_it_is_used(api: Api, workspace: Path, path: str) -> None:
+    (workspace / "loop").symlink_to("loop")
+    target = (await api.ok("POST", "/api/connections", {**_settings(path), "validate": False}))["id"]
+    await api.refused(400, "POST", f"/api/connections/{target}/schemas/refresh")
+    sync_id = await api.sync(await api.connection("sqlite", "shop.sqlite"), target)
+    run = await api.run(sync_id)
+    assert run["status"] == "failed"
+    assert "cannot be used" in run["schemas"][0]["status_message"]
+
+
 async def test_connection_types_describe_their_settings(api: Api) -> None:
     types = await api.ok("GET", "/api/connection_types")
     assert {"sqlite", "duckdb"} <= {entry["id"] for entry in types}
@@ -53,6 +64,9 @@ async def test_connection_types_describe_their_settings(api: Api) -> None:
         ({"configuration": {"path": "/etc/passwd"}}, 422, "outside"),
         ({"configuration": {"path": "../state/store.sqlite"}}, 422, "outside"),
         ({"configuration": {"path": "notes.txt"}}, 422, "notes.txt"),
+        ({"configuration": {"path": "x" * 300}}, 422, "cannot be used"),
+        ({"configuration": {"path": "x/" * 3000}}, 422, "cannot be used"),
+        ({"configuration": {"path": "a\0b"}}, 400, "NUL"),
         ({"policies": [NOBODY]}, 400, "policies"),
         ({"organization_id": NOBODY}, 400, "organization_id"),
         ({"redirect_url": "https://example.com"}, 400, "redirect_url"),

@@ -99,6 +99,21 @@ async def test_what_could_not_be_written_down_again_is_refused(api: Api, sync_id
     assert (await api.ok("GET", path))["filters"] == []
 
 
+async def test_statuses_of_syncs_that_are_none_are_not_given(api: Api, sync_id: str) -> None:
+    path = f"/api/bulk/syncs/status?sync_id={sync_id}&sync_id="
+    assert NOBODY in await api.refused(404, "GET", path + NOBODY)
+    assert "sync_id" in await api.refused(400, "GET", path + "somebody&all=true")
+
+
+async def test_times_far_from_now_are_kept_or_refused_in_words(api: Api, sync_id: str) -> None:
+    path = f"/api/bulk/syncs/{sync_id}/schemas/orders"
+    kept = await api.ok("PUT", path, {"enabled": True, "data_cutoff_timestamp": "0162-04-06T09:58:56+01:00"})
+    assert kept["data_cutoff_timestamp"] == "0162-04-06T08:58:56.000000Z"
+    for wrong in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-01:00", "", "2026-01-01", "yesterday"):
+        message = await api.refused(400, "PUT", path, {"enabled": True, "data_cutoff_timestamp": wrong})
+        assert "data_cutoff_timestamp" in message
+
+
 async def test_whole_numbers_are_taken_in_either_form_and_within_bounds(api: Api, sync_id: str) -> None:
     path = f"/api/bulk/syncs/{sync_id}/error-handling"
     told = await api.ok("PUT", path, {"ingestion_failure_threshold": 338.0})
