@@ -95,7 +95,9 @@ class Stage:
         if before != after and arrives_as(before, self.target) == arrives_as(after, self.target):
             return setup, rows  # one text column at the destination: nothing could tell what is meant by it
         columns[place] = Column(columns[place].name, change[2])
-        return replace(setup, columns=tuple(columns)), [[None if i == place else v for i, v in enumerate(row)] for row in rows]
+        return replace(setup, columns=tuple(columns)), [
+            [None if i == place else v for i, v in enumerate(row)] for row in rows
+        ]
 
     def _write(self, setup: TableSetup, rows: list[list[Any]]) -> list[list[Any]]:
         """Makes the source table anew; the rows that are there then."""
@@ -131,7 +133,9 @@ class Stage:
         for name, output in world.outputs.items():
             found = read(self.target, self.place(self.target, "output"), name, output.carried)
             assert found is not None, f"{where}: there is no {name}"
-            assert found.columns == output.columns, f"{where}, columns of {name}: {found.columns}, expected {output.columns}"
+            assert found.columns == output.columns, (
+                f"{where}, columns of {name}: {found.columns}, expected {output.columns}"
+            )
             _same_rows(f"{where}, rows of {name}", found, output, stamps.setdefault(name, {}), world.runs, between)
 
 

@@ -158,9 +158,7 @@ def tables(draw: st.DrawFn, source: str, target: str, name: str) -> TableSetup:
 def _edits(source: str, setup: TableSetup) -> st.SearchStrategy[tuple[tuple[Any, ...], ...]]:
     place = st.integers(0, 7)
     update = st.integers(0, len(setup.columns) - 1).flatmap(
-        lambda column: st.tuples(
-            st.just("update"), place, st.just(column), _value(source, setup.columns[column].type)
-        )
+        lambda column: st.tuples(st.just("update"), place, st.just(column), _value(source, setup.columns[column].type))
     )
     insert = st.tuples(st.just("insert"), row(source, setup.columns))
     delete = st.tuples(st.just("delete"), place)
@@ -206,7 +204,14 @@ def steps(draw: st.DrawFn, source: str, setups: Sequence[TableSetup]) -> Step:
 @st.composite
 def histories(draw: st.DrawFn, source: str, target: str) -> History:
     count = draw(st.sampled_from([2, 1]))
-    names = draw(st.lists(st.sampled_from(["orders", "Order Lines", "group", "Größe 表", "a.b", "it's"]), min_size=count, max_size=count, unique=True))
+    names = draw(
+        st.lists(
+            st.sampled_from(["orders", "Order Lines", "group", "Größe 表", "a.b", "it's"]),
+            min_size=count,
+            max_size=count,
+            unique=True,
+        )
+    )
     setups = tuple(draw(tables(source, target, name)) for name in names)
     mode = draw(st.sampled_from(["replicate", "replicate", "replicate", "snapshot", "append"]))
     settings = Settings(

@@ -266,7 +266,11 @@ def _page() -> str:
 
 CHANGES = (
     ("postgresql", "NUL character in a text", "left out, counted as a warning; in a key it fails the table"),
-    ("postgresql", "date or time outside of its calendar, infinity", "NULL, counted as a warning; in a key it fails the table"),
+    (
+        "postgresql",
+        "date or time outside of its calendar, infinity",
+        "NULL, counted as a warning; in a key it fails the table",
+    ),
     ("postgresql", "nanoseconds", "rounded to microseconds, counted as a warning; in a key it fails the table"),
     ("sqlite", "NaN", "NULL, counted as a warning; in a key it fails the table"),
     ("sqlite", "-0.0", "0.0"),

@@ -81,7 +81,8 @@ class World:
         """Carries out a run over `tables`; the outcome of each, by its id in the API."""
         self.runs += 1
         return {
-            table_id(self.source, name): self._table(settings, step, setup, rows[name]) for name, setup in tables.items()
+            table_id(self.source, name): self._table(settings, step, setup, rows[name])
+            for name, setup in tables.items()
         }
 
     def output_name(self, settings: Settings, setup: TableSetup) -> str:
@@ -137,7 +138,11 @@ class World:
             resync == "rebuild"
             or (resync != "resync" and mode == "replicate" and not key and not settings.truncate_existing)
         )
-        if output is not None and resync != "rebuild" and not self._may_load(output, known, setup, there, types, key, settings, step):
+        if (
+            output is not None
+            and resync != "rebuild"
+            and not self._may_load(output, known, setup, there, types, key, settings, step)
+        ):
             return Expected("failed")
         incremental = (
             output is not None

@@ -20,7 +20,6 @@ from local.oracle.meanings import (
     Moment,
     Span,
     Uuid,
-    ZonedClock,
     ZonedMoment,
     parse_clock,
     parse_date,
@@ -90,7 +89,9 @@ def _duck_value(column: str, kind: str) -> str:
     if kind == "DATE":
         return f"CASE WHEN isfinite({column}) THEN CAST({column} - DATE '1970-01-01' AS VARCHAR) ELSE CAST({column} AS VARCHAR) END"
     if kind == "TIMESTAMP_NS":
-        return f"CASE WHEN isfinite({column}) THEN CAST(epoch_ns({column}) AS VARCHAR) ELSE CAST({column} AS VARCHAR) END"
+        return (
+            f"CASE WHEN isfinite({column}) THEN CAST(epoch_ns({column}) AS VARCHAR) ELSE CAST({column} AS VARCHAR) END"
+        )
     if kind.startswith("TIMESTAMP"):
         wide = column if "ZONE" in kind else f"CAST({column} AS TIMESTAMP)"
         return f"CASE WHEN isfinite({wide}) THEN CAST(epoch_us({wide}) AS VARCHAR) ELSE CAST({wide} AS VARCHAR) END"
@@ -247,7 +248,9 @@ def _postgres_value(column: str, kind: str) -> str:
     if kind == "date":
         return f"CASE WHEN isfinite({column}) THEN ({column} - DATE '1970-01-01')::text ELSE {column}::text END"
     if kind.startswith("timestamp"):
-        return f"CASE WHEN isfinite({column}) THEN (extract(epoch FROM {column}) * 1000000)::text ELSE {column}::text END"
+        return (
+            f"CASE WHEN isfinite({column}) THEN (extract(epoch FROM {column}) * 1000000)::text ELSE {column}::text END"
+        )
     return f"{column}::text" if kind.startswith(_AS_TEXT) or kind == "jsonb" else column
 
 

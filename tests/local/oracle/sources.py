@@ -206,7 +206,9 @@ def _written(value: Any, before_christ: str) -> str:
         return moment_text(value.nanoseconds, before_christ)
     if isinstance(value, ZonedMoment):
         number = value.microseconds
-        return number if isinstance(number, str) else _with_zone(moment_text(number * 1000, before_christ), before_christ)
+        return (
+            number if isinstance(number, str) else _with_zone(moment_text(number * 1000, before_christ), before_christ)
+        )
     if isinstance(value, Uuid | Json):
         return value.text
     return format(value, "f") if isinstance(value, Decimal) else str(value)
@@ -219,7 +221,9 @@ def _with_zone(text: str, before_christ: str) -> str:
     return text + "+00"
 
 
-def _postgres(server: Server, table: str, columns: Sequence[Column], constraint: str, rows: Sequence[Sequence[Any]]) -> None:
+def _postgres(
+    server: Server, table: str, columns: Sequence[Column], constraint: str, rows: Sequence[Sequence[Any]]
+) -> None:
     name = f"{SCHEMA}.{quoted(table)}"
     definitions = ", ".join(f"{quoted(one.name)} {one.type}" for one in columns)
     server.sql(f"DROP TABLE IF EXISTS {name}", f"CREATE TABLE {name} ({definitions}{constraint})")

@@ -60,7 +60,21 @@ def integers(low: int, high: int) -> st.SearchStrategy[int]:
 
 
 def texts(*, nul: bool) -> st.SearchStrategy[Any]:
-    awkward = ["", " ", "'; DROP TABLE t; --", '"', "a\nb\r\n", "表é🦆", "e\u0301", "\ufeff", "NULL", "\\N", "\\u0000", "%_", "0"]
+    awkward = [
+        "",
+        " ",
+        "'; DROP TABLE t; --",
+        '"',
+        "a\nb\r\n",
+        "表é🦆",
+        "e\u0301",
+        "\ufeff",
+        "NULL",
+        "\\N",
+        "\\u0000",
+        "%_",
+        "0",
+    ]
     some = st.characters(exclude_categories=["Cs"], exclude_characters="" if nul else "\0")
     pools = [st.sampled_from(awkward), st.text(some, max_size=8), st.builds(Long, st.sampled_from("xé"), st.just(LONG))]
     if nul:
@@ -77,7 +91,9 @@ def binaries() -> st.SearchStrategy[Any]:
 
 
 def floats() -> st.SearchStrategy[float]:
-    return st.sampled_from([0.0, -0.0, math.inf, -math.inf, math.nan, 5e-324, 1.7976931348623157e308, 0.1]) | st.floats()
+    return (
+        st.sampled_from([0.0, -0.0, math.inf, -math.inf, math.nan, 5e-324, 1.7976931348623157e308, 0.1]) | st.floats()
+    )
 
 
 def single_floats() -> st.SearchStrategy[float]:
@@ -169,7 +185,7 @@ def _duckdb_values(declared: str) -> st.SearchStrategy[Any]:
         "ENUM('a', 'é')": lambda: st.sampled_from(["a", "é"]),
         "BIT": lambda: st.text("01", min_size=1, max_size=9),
         "STRUCT(a INTEGER, b VARCHAR)": lambda: st.fixed_dictionaries(
-            {"a": integers(*_INTEGERS["INTEGER"]) | st.none(), "b": st.sampled_from(["", "x'y", "é\"\\"]) | st.none()}
+            {"a": integers(*_INTEGERS["INTEGER"]) | st.none(), "b": st.sampled_from(["", "x'y", 'é"\\']) | st.none()}
         ),
     }
     return kinds[declared]()
@@ -188,7 +204,9 @@ def _csv_values(declared: str) -> st.SearchStrategy[Any]:
         "dates": st.integers(days_of(1, 1, 1), days_of(9999, 12, 31)).map(Day),
         "times": clocks().map(lambda one: Clock(one.microseconds // 1_000_000 * 1_000_000)),
         "dates and times": st.integers(-62_000_000_000, 250_000_000_000).map(lambda s: Moment(s * 1_000_000_000)),
-        "anything else": st.sampled_from(["a,b", 'say "hi"', "two\nlines", " padded ", "'single", "007", "+5", "x;y\tz"])
+        "anything else": st.sampled_from(
+            ["a,b", 'say "hi"', "two\nlines", " padded ", "'single", "007", "+5", "x;y\tz"]
+        )
         | st.text(some, min_size=1, max_size=8),
     }
     return kinds[declared]
@@ -220,7 +238,9 @@ def _postgres_values(declared: str) -> st.SearchStrategy[Any]:
         "numeric": lambda: st.sampled_from(fewer) | decimals(50, 20),
         "money": lambda: integers(-(2**63), 2**63 - 1).map(lambda cents: Decimal(cents).scaleb(-2, _EXACT)),
         "text": lambda: texts(nul=False),
-        "character varying(40)": lambda: st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40),
+        "character varying(40)": lambda: st.text(
+            st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40
+        ),
         "character(5)": lambda: st.text("ab é", max_size=5),
         "bytea": binaries,
         "uuid": uuids,
@@ -260,13 +280,32 @@ def _sqlite_values(declared: str) -> st.SearchStrategy[Any]:
         good: st.SearchStrategy[Any] = decimals(min(found[0], 15), scale).map(float)
     else:
         good = fitting[carried]
-    dirty = st.sampled_from(["nope", "2024-13-01", "2024-02-30 10:00:00", "", 2, 1.5, 2**53 + 1, 1.005, b"\xff", b"abc", "12", math.inf, "infinity", "inf"])
+    dirty = st.sampled_from(
+        [
+            "nope",
+            "2024-13-01",
+            "2024-02-30 10:00:00",
+            "",
+            2,
+            1.5,
+            2**53 + 1,
+            1.005,
+            b"\xff",
+            b"abc",
+            "12",
+            math.inf,
+            "infinity",
+            "inf",
+        ]
+    )
     return st.one_of(good, good, good, good, dirty)
 
 
 def _moments() -> st.SearchStrategy[str]:
     days = st.integers(days_of(1000, 1, 1), days_of(9999, 12, 30)).map(lambda one: date_text(one, ""))
-    times = st.sampled_from(["", " 00:00:00", "T23:59:59", " 10:00:00.123456", "T10:00:00Z", " 10:00:00+05:30", " 01:02:03.5-08"])
+    times = st.sampled_from(
+        ["", " 00:00:00", "T23:59:59", " 10:00:00.123456", "T10:00:00Z", " 10:00:00+05:30", " 01:02:03.5-08"]
+    )
     return st.builds(lambda day, time: day + time, days, times)
 
 
@@ -448,5 +487,3 @@ def same_key(value: Any) -> Any:
     if isinstance(value, float) and value == 0:
         return frozen(0.0)
     return frozen(value)
-
-
