@@ -87,7 +87,8 @@ class DuckDBOutput:
         if load.strategy.write == "merge":
             # An UPDATE rewrites every row group it touches at the commit: four times the cost of the load.
             columns = [row[0] for row in self.scratch.execute(f"DESCRIBE {output}").fetchall()]
-            replacing = Replacing(columns, f"temp.main.{name(load.stage + '_changed')}")
+            if "rowid" not in {one.casefold() for one in [*columns, *(column.name for column in load.columns)]}:
+                replacing = Replacing(columns, f"temp.main.{name(load.stage + '_changed')}")
         for statement in statements(load, output=output, stage=stage, replacing=replacing):
             load.check_cancel()
             self.scratch.execute(statement)

@@ -7,6 +7,7 @@ It is a DuckDB table. Its first columns are those of the output, then come hidde
 # ruff: noqa: S608
 
 from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,7 +107,7 @@ class Stage:
         kinds = [
             *(f"{name(c.output)} {kind}" for c, kind in zip(self.plan.selected, self.stage_types, strict=True)),
             *(f"{name(stamp.name)} {stamp.type}" for stamp in self.stamps),
-            *(f"{name(HIDDEN + str(i))} {column.type}" for i, column in enumerate(self.plan.hidden)),
+            *(f"{self._hidden(i)} {column.type}" for i, column in enumerate(self.plan.hidden)),
         ]
         self.connection.execute(f"CREATE OR REPLACE TABLE {self.table} ({', '.join(kinds)})")
 
@@ -149,11 +150,18 @@ class Stage:
         integer = libraries.pyarrow().types.is_integer(reading.schema.types[index])
         return Ascending(index) if plain and integer else None
 
+    def _hidden(self, index: int) -> str:
+        """The quoted name of a hidden column, which no column of the output has."""
+        prefix = HIDDEN
+        while any(column.output.casefold().startswith(prefix) for column in self.plan.selected):
+            prefix += "_"
+        return name(f"{prefix}{index}")
+
     def reference(self, source: str) -> str:
         """The stage column that holds a source column's plain values, quoted."""
         for index, column in enumerate(self.plan.hidden):
             if column.name == source:
-                return name(HIDDEN + str(index))
+                return self._hidden(index)
         selected = self.plan.selected_for(source)
         if selected is None or selected.obfuscated:
             raise LookupError(source)
@@ -184,7 +192,7 @@ class Stage:
         names_read = [column.name for column in self.columns_read()]
         staged = [
             *(name(column.output) for column in self.plan.selected),
-            *(name(HIDDEN + str(i)) for i in range(len(self.plan.hidden))),
+            *(self._hidden(i) for i in range(len(self.plan.hidden))),
         ]
         counts = self._one(f"SELECT {', '.join(f'count({column})' for column in staged)} FROM {self.table}")
         unfit: dict[str, int] = {}
@@ -208,13 +216,27 @@ class Stage:
             f"(SELECT count(*) FROM (SELECT DISTINCT {keys} FROM {self.table}))"
         )
         if count:
-            tracking = self.plan.tracking
-            latest = f"{self.reference(tracking.name)} DESC NULLS LAST, " if tracking else ""
-            self._run(
-                f"DELETE FROM {self.table} WHERE rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER "
-                f"(PARTITION BY {keys} ORDER BY {latest}rowid DESC) AS place FROM {self.table}) WHERE place > 1)"
-            )
+            with self._own_row_ids() as now_called:
+                tracking = self.plan.tracking
+                latest = f"{now_called(self.reference(tracking.name))} DESC NULLS LAST, " if tracking else ""
+                keys = ", ".join(now_called(name(key)) for key in self.plan.key)
+                self._run(
+                    f"DELETE FROM {self.table} WHERE rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER "
+                    f"(PARTITION BY {keys} ORDER BY {latest}rowid DESC) AS place FROM {self.table}) WHERE place > 1)"
+                )
         return count
+
+    @contextmanager
+    def _own_row_ids(self) -> Generator[Callable[[str], str]]:
+        """Inside, `rowid` is the rows' own id even where a column has that name; gives the columns' present names."""
+        hiding = next((one.output for one in self.plan.selected if one.output.casefold() == "rowid"), None)
+        if hiding is None:
+            yield lambda quoted: quoted
+            return
+        spare = self._hidden(len(self.plan.hidden))
+        self._run(f"ALTER TABLE {self.table} RENAME COLUMN {name(hiding)} TO {spare}")
+        yield lambda quoted: spare if quoted == name(hiding) else quoted
+        self._run(f"ALTER TABLE {self.table} RENAME COLUMN {spare} TO {name(hiding)}")
 
     def _run(self, statement: str) -> None:
         self.connection.execute(statement)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from local.oracle import sources
 from local.oracle.histories import History, Settings, Step, TableSetup
+from local.oracle.mapping import arrives_as, carried_as
 from local.oracle.meanings import Moment, frozen
 from local.oracle.model import STAMPS, Expected, Output, Run, World
 from local.oracle.readers import Table, read
@@ -63,7 +64,7 @@ class Stage:
             settings = replace(settings, **dict(step.settings))
             for setup, edits, change in zip(history.tables, step.edits, step.schema, strict=False):
                 name = setup.name
-                tables[name], rows[name] = _changed(tables[name], rows[name], change)
+                tables[name], rows[name] = self._changed(tables[name], rows[name], change)
                 _edit(rows[name], edits, setup, tables[name])
                 rows[name] = self._write(tables[name], rows[name])
             chosen = {one: tables[one] for one in ([list(tables)[i] for i in step.tables] or tables)}
@@ -72,6 +73,31 @@ class Stage:
             began = _now()
             outcomes = runner.run(settings, step, chosen)
             self._check(f"run {number}", world, expected, outcomes, stamps, (began, _now()))
+
+    def _changed(
+        self, setup: TableSetup, rows: list[list[Any]], change: tuple[Any, ...]
+    ) -> tuple[TableSetup, list[list[Any]]]:
+        if not change:
+            return setup, rows
+        columns = list(setup.columns)
+        if change[0] == "add":
+            if any(one.name == change[1].name for one in columns):
+                return setup, rows
+            return replace(setup, columns=(*columns, change[1])), [[*row, change[2]] for row in rows]
+        free = [index for index, one in enumerate(columns) if one.name not in setup.key]
+        if len(free) < 2:
+            return setup, rows
+        place = free[change[1] % len(free)]
+        if change[0] == "drop":
+            kept = tuple(one for index, one in enumerate(columns) if index != place)
+            return replace(setup, columns=kept), [[v for i, v in enumerate(row) if i != place] for row in rows]
+        before, after = (carried_as(self.source, one) for one in (columns[place].type, change[2]))
+        if before != after and arrives_as(before, self.target) == arrives_as(after, self.target):
+            return setup, rows  # one text column at the destination: nothing could tell what is meant by it
+        columns[place] = Column(columns[place].name, change[2])
+        return replace(setup, columns=tuple(columns)), [
+            [None if i == place else v for i, v in enumerate(row)] for row in rows
+        ]
 
     def _write(self, setup: TableSetup, rows: list[list[Any]]) -> list[list[Any]]:
         """Makes the source table anew; the rows that are there then."""
@@ -158,27 +184,6 @@ def _as_key(declared: str, value: Any) -> Any:
     if isinstance(value, Span):
         return value.months * 30 * 86_400_000_000 + value.days * 86_400_000_000 + value.microseconds
     return value
-
-
-def _changed(setup: TableSetup, rows: list[list[Any]], change: tuple[Any, ...]) -> tuple[TableSetup, list[list[Any]]]:
-    if not change:
-        return setup, rows
-    columns = list(setup.columns)
-    if change[0] == "add":
-        if any(one.name == change[1].name for one in columns):
-            return setup, rows
-        return replace(setup, columns=(*columns, change[1])), [[*row, change[2]] for row in rows]
-    free = [index for index, one in enumerate(columns) if one.name not in setup.key]
-    if len(free) < 2:
-        return setup, rows
-    place = free[change[1] % len(free)]
-    if change[0] == "drop":
-        kept = tuple(one for index, one in enumerate(columns) if index != place)
-        return replace(setup, columns=kept), [[v for i, v in enumerate(row) if i != place] for row in rows]
-    columns[place] = Column(columns[place].name, change[2])
-    return replace(setup, columns=tuple(columns)), [
-        [None if i == place else v for i, v in enumerate(row)] for row in rows
-    ]
 
 
 def _edit(rows: list[list[Any]], edits: tuple[tuple[Any, ...], ...], first: TableSetup, now: TableSetup) -> None:

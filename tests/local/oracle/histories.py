@@ -33,7 +33,7 @@ PLAIN_NAMES = {
     "old0": ("old0", "old0"),
     "x" * 60: ("x" * 60, "x" * 60),
 }
-"""Names of columns and tables with what they are called at the destination: data, so that nothing is computed twice."""
+"""Names of columns with what they are called at the destination: data, so that nothing is computed twice."""
 
 KEYS = {
     "sqlite": ("INTEGER", "BIGINT", "TEXT", "VARCHAR(20)", "BLOB", "DATE", "TIMESTAMP", "DECIMAL(10,2)", "REAL", ""),
@@ -114,6 +114,10 @@ class History:
     steps: tuple[Step, ...]
 
 
+def _rarely(one_in: int) -> st.SearchStrategy[bool]:
+    return st.sampled_from([False] * (one_in - 1) + [True])
+
+
 def _value(source: str, declared: str) -> st.SearchStrategy[Any]:
     some = values.values(source, declared)
     return st.one_of(some, some, some, st.none())
@@ -129,7 +133,7 @@ def tables(draw: st.DrawFn, source: str, target: str, name: str) -> TableSetup:
     names = iter(draw(st.lists(st.sampled_from(usable), min_size=9, max_size=9, unique=True)))
     key = draw(st.sampled_from([1, 1, 1, 2, 0])) if source in KEYS else 0
     columns = [Column(next(names), draw(st.sampled_from(KEYS[source]))) for _ in range(key)]
-    tracked = draw(st.booleans())
+    tracked = draw(st.sampled_from([True, False]))
     if tracked:
         columns.append(Column(next(names), draw(st.sampled_from(TRACKED[source]))))
     every = sorted({declared for declared, _ in mapping.columns(source)})
@@ -140,12 +144,12 @@ def tables(draw: st.DrawFn, source: str, target: str, name: str) -> TableSetup:
         tuple(one.name for one in columns[:key]),
         tracking=columns[key].name if tracked else None,
     )
-    if draw(st.integers(0, 3)) == 0:
+    if draw(_rarely(4)):
         setup = replace(setup, user_output_name=f"Own näme {len(name)}")
-    if draw(st.integers(0, 3)) == 0:
+    if draw(_rarely(4)):
         rest = [one.name for one in columns[key:]]
         setup = replace(setup, deselected=(draw(st.sampled_from(rest)),)) if len(columns) > 1 and rest else setup
-    if draw(st.integers(0, 3)) == 0:
+    if draw(_rarely(4)):
         renamed = draw(st.sampled_from(columns)).name
         setup = replace(setup, renamed=((renamed, 'My "col"'),)) if renamed not in setup.deselected else setup
     return setup
@@ -164,7 +168,7 @@ def _edits(source: str, setup: TableSetup) -> st.SearchStrategy[tuple[tuple[Any,
 @st.composite
 def steps(draw: st.DrawFn, source: str, setups: Sequence[TableSetup]) -> Step:
     settings: list[tuple[str, Any]] = []
-    if draw(st.integers(0, 7)) == 0:
+    if draw(_rarely(8)):
         settings.append(
             draw(
                 st.sampled_from(
@@ -177,13 +181,14 @@ def steps(draw: st.DrawFn, source: str, setups: Sequence[TableSetup]) -> Step:
     changes: list[tuple[Any, ...]] = []
     for _ in setups:
         change: tuple[Any, ...] = ()
-        kind = draw(st.integers(0, 11))
-        if kind == 0:
+        kind = draw(st.sampled_from([""] * 9 + ["add", "drop", "retype"]))
+        if kind == "add":
             declared = draw(st.sampled_from(every))
-            change = ("add", Column("later", declared), draw(_value(source, declared)))
-        elif kind == 1:
+            name = f"later {every.index(declared)}"
+            change = ("add", Column(name, declared), draw(_value(source, declared)))
+        elif kind == "drop":
             change = ("drop", draw(st.integers(0, 5)))
-        elif kind == 2:
+        elif kind == "retype":
             change = ("retype", draw(st.integers(0, 5)), draw(st.sampled_from(every)))
         changes.append(change)
     return Step(
@@ -191,14 +196,14 @@ def steps(draw: st.DrawFn, source: str, setups: Sequence[TableSetup]) -> Step:
         schema=tuple(changes),
         settings=tuple(settings),
         resync_mode=draw(st.sampled_from([None, None, None, None, "refetch", "resync", "rebuild"])),
-        test=draw(st.integers(0, 9)) == 0,
-        tables=(draw(st.integers(0, len(setups) - 1)),) if len(setups) > 1 and draw(st.integers(0, 4)) == 0 else (),
+        test=draw(_rarely(12)),
+        tables=(draw(st.integers(0, len(setups) - 1)),) if len(setups) > 1 and draw(_rarely(5)) else (),
     )
 
 
 @st.composite
 def histories(draw: st.DrawFn, source: str, target: str) -> History:
-    count = draw(st.integers(1, 2))
+    count = draw(st.sampled_from([2, 1]))
     names = draw(
         st.lists(
             st.sampled_from(["orders", "Order Lines", "group", "Größe 表", "a.b", "it's"]),
@@ -213,7 +218,7 @@ def histories(draw: st.DrawFn, source: str, target: str) -> History:
         mode=mode,
         hard_deletes=draw(st.booleans()),
         truncate_existing=target != "parquet" and draw(st.booleans()),
-        record_timestamps=draw(st.integers(0, 3)) > 0,
+        record_timestamps=not draw(_rarely(4)),
         table_prefix=draw(st.sampled_from(["", "", "raw_", "é "])),
         normalize_names=draw(st.sampled_from(["enabled", "enabled", "legacy", "disabled"])),
     )

@@ -103,7 +103,8 @@ class World:
         renamed = dict(setup.renamed)
         if column in renamed:
             return renamed[column]
-        plain, legacy = PLAIN_NAMES.get(column, (column, column))
+        known = column.replace(" ", "_")  # what is added later
+        plain, legacy = PLAIN_NAMES.get(column, (known, known))
         return {"enabled": plain, "legacy": legacy, "disabled": column}[settings.normalize_names]
 
     def _table(self, settings: Settings, step: Step, setup: TableSetup, rows: Sequence[Sequence[Any]]) -> Expected:

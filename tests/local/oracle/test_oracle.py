@@ -47,6 +47,11 @@ def _wide(draw: st.DrawFn, source: str) -> History:
     return History(Settings(), (TableSetup("orders", every),), (rows,), (Step(((),), ((),)),))
 
 
+def _any(source: str, target: str) -> st.SearchStrategy[History]:
+    usual = histories.histories(source, target)
+    return st.one_of(usual, usual, usual, _wide(source))
+
+
 @pytest.mark.parametrize(("source", "target"), PAIRS, ids=[f"{one}-{other}" for one, other in PAIRS])
 def test_the_destination_is_what_the_documentation_says(
     source: str, target: str, request: pytest.FixtureRequest
@@ -63,7 +68,7 @@ def test_the_destination_is_what_the_documentation_says(
         phases=[Phase.generate, *([Phase.shrink] if SHRINK else [])],
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.one_of(histories.histories(source, target), _wide(source)))
+    @given(_any(source, target))
     def run(history: History) -> None:
         play(source, target, history, server)
 

@@ -232,3 +232,46 @@ def test_the_sync_never_writes_to_a_table_it_reads(workspace: PostgresWorkspace)
     for resync in ("resync", "rebuild"):
         assert "that this sync reads" in message(workspace, table, resync_mode=resync, source=source)
     workspace.load(POSTGRES, table, source=source, output_schema="shop")
+
+
+def test_dates_past_the_end_of_the_calendar_become_null_and_the_first_day_is_kept(workspace: PostgresWorkspace) -> None:
+    workspace.duck(
+        "CREATE TABLE t (id BIGINT PRIMARY KEY, d DATE, ts TIMESTAMP)",
+        "INSERT INTO t VALUES (1, '5874898-01-01', '4714-11-24 (BC) 00:00:00'), (2, '5874897-12-31', '2024-01-01'),"
+        " (3, '4714-11-24 (BC)', NULL), (4, '4714-11-23 (BC)', '4714-11-23 (BC) 23:59:59')",
+    )
+    outcome = workspace.load(POSTGRES, "t", source=Endpoint("duckdb", {"path": "source.duckdb"})).finished["t"]
+    assert outcome.warnings == 3
+    assert workspace.pg("SELECT CAST(d AS text), CAST(ts AS text) FROM t ORDER BY id") == [
+        (None, "4714-11-24 00:00:00 BC"),
+        ("5874897-12-31", "2024-01-01 00:00:00"),
+        ("4714-11-24 BC", None),
+        (None, None),
+    ]
+
+
+def test_nanoseconds_are_rounded_and_told_and_never_in_a_key(workspace: PostgresWorkspace) -> None:
+    workspace.duck(
+        "CREATE TABLE t (id BIGINT PRIMARY KEY, ns TIMESTAMP_NS)",
+        "CREATE TABLE k (ns TIMESTAMP_NS PRIMARY KEY)",
+        "INSERT INTO t VALUES (1, '2024-01-01 00:00:00.000001999'), (2, 'infinity'), (3, '2024-01-01 00:00:00.000001')",
+        "INSERT INTO k VALUES ('2024-01-01 00:00:00.000001001'), ('2024-01-01 00:00:00.000001')",
+    )
+    recorder = workspace.run(POSTGRES, "t", "k", source=Endpoint("duckdb", {"path": "source.duckdb"}))
+    assert recorder.finished["t"].warnings == 2
+    assert "1 value(s) of the column ns lost nanoseconds" in (recorder.finished["t"].message or "")
+    assert workspace.pg("SELECT CAST(ns AS text) FROM t ORDER BY id") == [
+        ("2024-01-01 00:00:00.000002",),
+        (None,),
+        ("2024-01-01 00:00:00.000001",),
+    ]
+    assert "key column ns cannot be kept in PostgreSQL" in (recorder.finished["k"].message or "")
+
+
+def test_a_backslash_before_u0000_in_json_is_no_nul_character(workspace: PostgresWorkspace) -> None:
+    workspace.pg(
+        "CREATE TABLE shop.t (id int PRIMARY KEY, j jsonb)", """INSERT INTO shop.t VALUES (1, '"\\\\u0000"')"""
+    )
+    table = TableJob("shop.t", user_output_name="t")
+    assert workspace.load(POSTGRES, table, source=workspace.endpoint).finished["shop.t"].warnings == 0
+    assert workspace.pg("SELECT CAST(j AS text) FROM t") == [('"\\\\u0000"',)]

@@ -1,0 +1,81 @@
+"""What the oracle has found, each kept as an example: the shortest history that shows it."""
+
+from typing import Any
+
+import pytest
+
+from bulk_sync_local.engine.job import Endpoint, TableJob
+from local.engine.kit import Workspace
+
+DESTINATIONS = ("duckdb", "sqlite", "parquet")
+DUCKDB = Endpoint("duckdb", {"path": "source.duckdb"})
+
+
+@pytest.fixture
+def workspace(tmp_path: Any) -> Workspace:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    return Workspace(folder)
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_no_row_is_lost_where_a_column_is_called_rowid(workspace: Workspace, to: str) -> None:
+    workspace.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, rowid INTEGER)", "INSERT INTO t VALUES (1, 5), (2, 5)")
+    workspace.load(to, "t")
+    workspace.sql("UPDATE t SET rowid = 6", "INSERT INTO t VALUES (3, 6)")
+    workspace.load(to, "t")
+    assert [(row["id"], row["rowid"]) for row in workspace.rows(to, "t")] == [(1, 6), (2, 6), (3, 6)]
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_one_row_a_key_is_kept_where_a_column_is_called_rowid(workspace: Workspace, to: str) -> None:
+    workspace.sql(
+        'CREATE TABLE t (k TIMESTAMP, "RowId" INTEGER, v TEXT, PRIMARY KEY (k, "RowId"))',
+        "INSERT INTO t VALUES ('2024-01-01 00:00:00', 5, 'first'), ('2024-01-01', 5, 'last'), ('2024-01-02', 5, 'other')",
+    )
+    for table in (TableJob("t"), TableJob("t", tracking_field="RowId")):
+        assert workspace.load(to, table).finished["t"].warnings == 1
+        assert [row["v"] for row in workspace.rows(to, "t")] == ["last", "other"]
+
+
+def test_a_column_called_as_the_stage_calls_its_hidden_ones_is_loaded(workspace: Workspace) -> None:
+    workspace.sql(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, at INTEGER, __hidden_0 TEXT)", "INSERT INTO t VALUES (1, 2, 'x')"
+    )
+    from bulk_sync_local.engine.job import FieldChoice
+
+    table = TableJob("t", (FieldChoice("at", enabled=False),), tracking_field="at")
+    for _ in range(2):
+        workspace.load("duckdb", table)
+    (row,) = workspace.rows("duckdb", "t")
+    assert (row["id"], row["__hidden_0"]) == (1, "x")
+
+
+def test_nan_becomes_null_in_sqlite_and_is_counted(workspace: Workspace) -> None:
+    workspace.duck(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a DOUBLE, b FLOAT)",
+        "INSERT INTO t VALUES (1, 'nan', 'nan'), (2, 1, 'inf')",
+    )
+    outcome = workspace.load("sqlite", "t", source=DUCKDB).finished["t"]
+    assert outcome.warnings == 2
+    assert "1 value(s) of the column a that are NaN became NULL" in (outcome.message or "")
+    assert [(row["a"], row["b"]) for row in workspace.rows("sqlite", "t")] == [(None, None), (1.0, float("inf"))]
+
+
+def test_a_key_that_is_nan_fails_the_table_in_sqlite(workspace: Workspace) -> None:
+    workspace.duck("CREATE TABLE t (id DOUBLE PRIMARY KEY)", "INSERT INTO t VALUES ('nan'), (1)")
+    recorder = workspace.run("sqlite", "t", source=DUCKDB)
+    assert "key column id cannot be kept in SQLite" in (recorder.finished["t"].message or "")
+    workspace.load("duckdb", "t", source=DUCKDB)
+
+
+@pytest.mark.parametrize("declared", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
+def test_an_infinite_number_among_sqlites_dates_is_no_infinite_date(workspace: Workspace, declared: str) -> None:
+    workspace.sql(
+        f"CREATE TABLE t (id INTEGER PRIMARY KEY, v {declared})", "INSERT INTO t VALUES (1, 9e999), (2, 'infinity')"
+    )
+    outcome = workspace.load("duckdb", "t").finished["t"]
+    assert outcome.warnings == 1
+    first, second = workspace.rows("duckdb", "t")
+    assert first["v"] is None
+    assert second["v"] is not None
