@@ -79,7 +79,7 @@ def rounds(stage: Stage, paths: dict[str, Any]) -> list[tuple[str, list[str]]]:
     number = ["--max-examples", str(EXAMPLES)]
     named, made_up = (configuration(stage, paths, fixed=fixed) for fixed in (True, False))
     if EXAMPLES < THOROUGH:
-        few = "\n[phases.coverage.generation]\nmode = \"positive\"\n"
+        few = '\n[phases.coverage.generation]\nmode = "positive"\n'
         return [(named + few, ["--phases", "coverage,fuzzing", *number])]
     return [
         (named, ["--phases", "coverage,fuzzing", *number]),
