@@ -26,6 +26,7 @@ from bulk_sync_local.engine.ports import Column, Destination, NeedsCare, Reading
 from bulk_sync_local.engine.sql import name, text
 from bulk_sync_local.engine.types import field_type
 
+_LOCK_WAIT_MILLISECONDS = 5000
 _ADVANCED = ("advanced.table_prefix", "advanced.truncate_existing", "advanced.hard_deletes")
 
 
@@ -81,7 +82,7 @@ def connect(path: Path, *, read_only: bool) -> Any:
     try:
         connection = adbc.connect(f"file:{quote(str(path))}?mode={mode}")
         with connection.cursor() as cursor:
-            cursor.execute("PRAGMA busy_timeout = 5000")
+            cursor.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_MILLISECONDS}")
             # Functions with side effects in views and triggers of somebody else's file stay out of reach.
             cursor.execute("PRAGMA trusted_schema = OFF")
             cursor.execute("SELECT count(*) FROM sqlite_schema")
@@ -89,9 +90,9 @@ def connect(path: Path, *, read_only: bool) -> Any:
     except adbc.Error as failure:
         if connection is not None:
             connection.close()
-        raise ConnectorError(
-            f"{path.name} cannot be opened as a SQLite database: {explained(str(failure))}"
-        ) from failure
+        # Asked about a file that could not be opened, the driver repeats what SQLite says of no connection at all.
+        said = str(failure).replace("failed to allocate memory", "unable to open database file")
+        raise ConnectorError(f"{path.name} cannot be opened as a SQLite database: {explained(said)}") from failure
     return connection
 
 

@@ -47,6 +47,19 @@ class Recorder:
 
 
 @dataclass
+class CancelAt(Recorder):
+    """Has one table cancelled when asked about it for the `question`-th time."""
+
+    table: str = "big"
+    question: int = 1
+    asked: int = 0
+
+    def cancel_requested(self, schema_id: str) -> bool:
+        self.asked += schema_id == self.table
+        return schema_id == self.table and self.asked == self.question
+
+
+@dataclass
 class Workspace:
     """A folder with a SQLite source `source.sqlite`, and destinations of each kind."""
 

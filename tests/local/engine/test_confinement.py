@@ -1,6 +1,5 @@
 """What a connection can reach, and what a crafted file cannot make it reach."""
 
-import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
@@ -124,30 +123,6 @@ def test_a_file_that_is_no_database_is_refused_with_words(workspace: Workspace, 
     (workspace.path / "x").write_bytes(b"not a database at all" * 100)
     with pytest.raises(ConnectorError, match="cannot be opened"):
         connector(kind).check({"path": "x"}, workspace.confinement)
-
-
-def _hold(path: str, ready: Any, done: Any) -> None:
-    with duckdb.connect(path):
-        ready.set()
-        done.wait(30)
-
-
-def test_a_duckdb_file_open_elsewhere_is_named_as_such(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bulk_sync_local.connectors import confined
-
-    monkeypatch.setattr(confined, "_LOCK_WAIT_SECONDS", 0.0)
-    context = multiprocessing.get_context("spawn")
-    ready, done = context.Event(), context.Event()
-    holder = context.Process(target=_hold, args=(str(workspace.path / "out.duckdb"), ready, done))
-    holder.start()
-    try:
-        assert ready.wait(30)
-        workspace.sql("CREATE TABLE t (a INTEGER)")
-        recorder = workspace.run("duckdb", "t")
-        assert "Another process has the DuckDB file out.duckdb open" in (recorder.finished["t"].message or "")
-    finally:
-        done.set()
-        holder.join()
 
 
 def test_an_unknown_type_is_answered_with_the_known_ones() -> None:

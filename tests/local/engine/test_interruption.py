@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.engine.kit import Recorder, Workspace
+from local.engine.kit import CancelAt, Recorder, Workspace
 
 DESTINATIONS = ("duckdb", "sqlite", "parquet")
 ROWS = 130_000  # two batches
@@ -46,6 +46,29 @@ def test_a_cancelled_table_keeps_its_output_and_the_others_go_on(
     assert seen(workspace, to) == (ROWS, {"old"})
     workspace.load(to, "big", resync_mode=resync)
     assert seen(workspace, to) == (ROWS, {"new"})
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+@pytest.mark.parametrize("resync", [None, "resync", "rebuild"])
+def test_a_cancel_at_any_question_keeps_the_output_until_one_comes_too_late(
+    workspace: Workspace, resync: str | None, to: str
+) -> None:
+    """While reading, while the rows are handed over, between any two statements, right before the commit."""
+    workspace.sql("CREATE TABLE big (id INTEGER PRIMARY KEY, name TEXT)", "INSERT INTO big VALUES (1, 'old')")
+    workspace.sql("CREATE TABLE small (id INTEGER PRIMARY KEY)")
+    workspace.load(to, "big")
+    workspace.sql("UPDATE big SET name = 'new'")
+    for question in range(1, 30):
+        recorder = CancelAt(question=question)
+        workspace.run(to, "big", "small", recorder=recorder, resync_mode=resync)
+        assert recorder.finished["small"].status == "completed"
+        if recorder.finished["big"].status == "completed":
+            break
+        assert recorder.finished["big"].status == "canceled", (question, recorder.finished["big"])
+        assert seen(workspace, to) == (1, {"old"})
+    assert question > 5
+    assert seen(workspace, to) == (1, {"new"})
+    assert not [file.name for file in workspace.path.rglob("*") if "__stage_" in file.name]
 
 
 def test_a_table_cancelled_before_it_starts_reads_nothing(workspace: Workspace) -> None:

@@ -36,8 +36,11 @@ class Life:
 
     def moment(self, rng: random.Random) -> Moment:
         """A moment in a life like this one: seldom anywhere, mostly in the part that the destination shows."""
-        if not self.changes or rng.random() < 0.15:
+        where = rng.random()
+        if not self.changes or where < 0.15:
             return Moment(0, rng.uniform(0, self.ended))
+        if where < 0.4:
+            return Moment(1, rng.uniform(0, self.changes[-1] - self.changes[0]))
         # After the last change everything is committed. Right upon a change is where a commit is found half-way.
         change = rng.randrange(1, max(2, len(self.changes)))
         span = [*self.changes, self.ended][change] - self.changes[change - 1]
