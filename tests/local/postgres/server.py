@@ -132,7 +132,17 @@ class Server:
         password = self.folder / "password"
         password.write_text(PASSWORD)
         _own(password)
-        options = ("-D", str(self.folder / "data"), "-U", ADMIN, "-E", "UTF8", "--locale=C", "--no-sync")
+        options = (
+            "-D",
+            str(self.folder / "data"),
+            "-U",
+            ADMIN,
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--wal-segsize=1",
+        )
         made = self._spawn("initdb", *options, "-A", "scram-sha-256", f"--pwfile={password}", "--no-instructions")
         assert made.wait(PATIENCE) == 0, (self.folder / "log").read_text()
         self.start()

@@ -1,0 +1,134 @@
+"""What a server refuses: locks, room and rights. The table fails in words with its old data in place, the others go
+on, and the next run works."""
+
+import resource
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from bulk_sync_local.connectors import postgres_session
+from local.engine.kit import Recorder
+from local.postgres.kit import POSTGRES, PostgresWorkspace
+
+ROWS = 40_000
+ROOM = 2 * 1024 * 1024  # more than a segment of the log takes, which PostgreSQL cannot do without
+NUMBERS = f"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})"
+RESYNCS = pytest.mark.parametrize("resync", [None, "resync", "rebuild"])
+
+
+@pytest.fixture(autouse=True)
+def prepared(workspace: PostgresWorkspace) -> None:
+    workspace.sql(
+        "CREATE TABLE big (id INTEGER PRIMARY KEY, name TEXT)",
+        "CREATE TABLE small (id INTEGER PRIMARY KEY, name TEXT)",
+        "INSERT INTO big VALUES (1, 'old')",
+        "INSERT INTO small VALUES (1, 'old')",
+    )
+    workspace.load(POSTGRES, "big", "small")
+    workspace.sql("UPDATE big SET name = 'new'", "UPDATE small SET name = 'new'")
+
+
+def names(workspace: PostgresWorkspace) -> list[str]:
+    return [name for table in ("big", "small") for (name,) in workspace.pg(f"SELECT name FROM {table} WHERE id = 1")]
+
+
+def failed(workspace: PostgresWorkspace, resync: str | None, recorder: Recorder | None = None) -> str:
+    """What is said of the table `big`, which fails alone."""
+    outcomes = workspace.run(POSTGRES, "big", "small", resync_mode=resync, recorder=recorder).finished
+    assert [one.status for one in outcomes.values()] == ["failed", "completed"], outcomes
+    return outcomes["big"].message or ""
+
+
+def check_the_rest(workspace: PostgresWorkspace) -> None:
+    assert names(workspace) == ["old", "new"]
+    assert workspace.pg("SELECT relname FROM pg_class WHERE relname ~ '^__stage'") == []
+
+
+@RESYNCS
+@pytest.mark.parametrize("lock", ["ACCESS EXCLUSIVE", "ACCESS SHARE"])
+def test_a_table_that_another_session_holds_is_told(
+    workspace: PostgresWorkspace, monkeypatch: pytest.MonkeyPatch, lock: str, resync: str | None
+) -> None:
+    monkeypatch.setitem(postgres_session.READ_WRITE, "lock_timeout", "100ms")
+    with workspace.server.session() as other, other.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE public.big IN {lock} MODE")
+        if lock == "ACCESS SHARE" and resync != "rebuild":
+            workspace.load(POSTGRES, "big", "small", resync_mode=resync)  # whoever only reads is in nobody's way
+            return
+        said = failed(workspace, resync)
+    check_the_rest(workspace)
+    assert "Another session holds the table. Try again when it is done." in said
+    workspace.load(POSTGRES, "big", "small", resync_mode=resync)
+    assert names(workspace) == ["new", "new"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits another process")
+@RESYNCS
+def test_a_server_without_room_is_told(workspace: PostgresWorkspace, resync: str | None) -> None:
+    workspace.sql(f"{NUMBERS} INSERT INTO big SELECT i, hex(randomblob(40)) FROM n")
+
+    def confine() -> None:
+        query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'bulk-sync'"
+        for (pid,) in workspace.pg(query):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (ROOM, ROOM))
+
+    said = failed(workspace, resync, Recorder(cancel=_once(confine)))
+    check_the_rest(workspace)
+    assert "File too large" in said
+    workspace.load(POSTGRES, "big", "small", resync_mode=resync)
+    assert workspace.pg("SELECT count(*) FROM big") == [(ROWS,)]
+
+
+def _once(act: Callable[[], None]) -> Callable[[int], bool]:
+    acted: list[int] = []
+
+    def cancel(records: int) -> bool:
+        if not acted:
+            act()
+        acted.append(records)
+        return False
+
+    return cancel
+
+
+@RESYNCS
+def test_a_role_without_rights_to_one_table_is_told(
+    workspace: PostgresWorkspace, reader: str, resync: str | None
+) -> None:
+    workspace.pg(
+        f"GRANT USAGE, CREATE ON SCHEMA public TO {reader}",
+        f"ALTER TABLE public.small OWNER TO {reader}",
+        f"ALTER TABLE public._bulk_sync_state OWNER TO {reader}",
+        f"GRANT SELECT ON public.big TO {reader}",
+    )
+    workspace.user = reader
+    said = failed(workspace, resync)
+    check_the_rest(workspace)
+    assert "Grant the role what it lacks, or use another role." in said
+    workspace.user = "admin"
+    workspace.load(POSTGRES, "big", "small", resync_mode=resync)
+    assert names(workspace) == ["new", "new"]
+
+
+@RESYNCS
+def test_a_role_that_only_reads_changes_nothing(workspace: PostgresWorkspace, reader: str, resync: str | None) -> None:
+    workspace.pg(
+        f"GRANT USAGE ON SCHEMA public TO {reader}", f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}"
+    )
+    workspace.user = reader
+    outcomes = workspace.run(POSTGRES, "big", "small", resync_mode=resync).finished
+    for outcome in outcomes.values():
+        assert outcome.status == "failed"
+        assert "may not make tables in the schema public. Grant it" in (outcome.message or "")
+    assert names(workspace) == ["old", "old"]
+
+
+def test_a_view_on_one_table_stops_its_rebuild_alone(workspace: PostgresWorkspace) -> None:
+    workspace.pg("CREATE VIEW shop.names AS SELECT name FROM big")
+    said = failed(workspace, "rebuild")
+    check_the_rest(workspace)
+    assert "view shop.names depend(s) on it" in said
+    assert "a resync empties it instead" in said
+    workspace.load(POSTGRES, "big", "small", resync_mode="resync")
+    assert workspace.pg("SELECT name FROM shop.names") == [("new",)]
