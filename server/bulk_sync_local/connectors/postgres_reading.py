@@ -9,8 +9,7 @@ nobody's way.
 # ruff: noqa: S608
 
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from bulk_sync_local.connectors import postgres_types
@@ -122,17 +121,18 @@ class PostgresTables:
                 flags[index] = f"f{index}"
                 tests.append(f"CAST({quoted} IS NOT NULL AND NOT ({fits}) AS int) AS f{index}")
             values.append(f"{value} AS c{index}")
-        schema, plain, _ = self._places[table]
+        folder, plain, _ = self._places[table]
         wanted = [sql for one in conditions if (sql := postgres_types.narrowed(one, name(one.column))) is not None]
         where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
         rest = f" LIMIT {limit}" if limit is not None else ""
-        query = f"SELECT {', '.join(values + tests)} FROM {name(schema)}.{name(plain)}{where}{rest}"
+        query = f"SELECT {', '.join(values + tests)} FROM {name(folder)}.{name(plain)}{where}{rest}"
         batches = self._batches(table, query, () if careful else kinds, careful=careful)
         restore = tuple(kind.restore.format(f"c{index}") for index, kind in enumerate(kinds))
-        return Reading(next(batches), batches, restore, flags)
+        schema, interrupt = next(batches)
+        return Reading(schema, batches, restore, flags, interrupt)
 
     def _batches(self, table: str, query: str, watched: Sequence[Kind], *, careful: bool) -> Generator[Any]:
-        """First the schema, then the batches."""
+        """First the schema and what interrupts a fetch, then the batches."""
         with self._step(table, careful=True):
             connection = self._main.adbc_clone()  # many times as fast as a connection that is made anew
         try:
@@ -141,16 +141,15 @@ class PostgresTables:
                     cursor.execute(f"SET TRANSACTION SNAPSHOT {text(self._snapshot)}")
                     cursor.execute(query)
                     reader = cursor.fetch_record_batch()
-                yield reader.schema
-                with closing(_ahead(reader, cursor)) as batches:
-                    while True:
-                        with self._step(table, careful=careful):
-                            batch = next(batches, None)
-                        if batch is None:
-                            return
-                        self._check(batch, watched)
-                        if batch.num_rows:
-                            yield batch
+                yield reader.schema, cursor.adbc_cancel
+                while True:
+                    with self._step(table, careful=careful):
+                        batch = next(reader, None)
+                    if batch is None:
+                        return
+                    self._check(batch, watched)
+                    if batch.num_rows:
+                        yield batch
         finally:
             connection.close()
 
@@ -178,23 +177,3 @@ class PostgresTables:
             earliest = postgres_types.FIRST_MICROSECOND if kind.watched == "microseconds" else postgres_types.FIRST_DAY
             if first < earliest or last > postgres_types.LAST_MICROSECOND:
                 raise NeedsCare
-
-
-def _ahead(reader: Any, cursor: Any) -> Generator[Any]:
-    """The batches of `reader`, the next of which is fetched while the present one is worked on."""
-
-    def fetch() -> Any:
-        try:
-            return reader.read_next_batch()
-        except StopIteration:
-            return None
-
-    with ThreadPoolExecutor(1) as fetching:
-        coming = fetching.submit(fetch)
-        try:
-            while (batch := coming.result()) is not None:
-                coming = fetching.submit(fetch)
-                yield batch
-        finally:
-            if not coming.done():
-                cursor.adbc_cancel()  # leaving the pool waits for what it is at

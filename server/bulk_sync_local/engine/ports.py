@@ -54,12 +54,14 @@ class Reading:
     `batches` are Arrow record batches of `schema`, whose columns are `c0`, `c1`, ... in the order asked for,
     then any flags. `expressions` turn them, in DuckDB, into the columns' types, giving NULL for a value that
     does not fit. `flags[i]` names a column that holds 1 where the source itself replaced such a value by NULL.
+    The batches are drawn by a thread of their own; `interrupt`, called from another, cuts the present fetch short.
     """
 
     schema: Any  # pyarrow.Schema, untyped
     batches: Generator[Any]  # of pyarrow.RecordBatch, untyped
     expressions: tuple[str, ...]
     flags: Mapping[int, str]
+    interrupt: Callable[[], None] | None = None
 
 
 class Source(Protocol):

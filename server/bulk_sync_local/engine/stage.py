@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bulk_sync_local.engine import libraries
+from bulk_sync_local.engine.ahead import ahead
 from bulk_sync_local.engine.conditions import Condition
 from bulk_sync_local.engine.plan import TablePlan
 from bulk_sync_local.engine.ports import Column, OutputColumn, Reading
@@ -56,8 +57,9 @@ class Watch:
 
     def batches(self, reading: Reading) -> Generator[Any]:
         compute = libraries.pyarrow_compute()
+        coming = ahead(reading.batches, reading.interrupt)
         try:
-            for batch in reading.batches:
+            for batch in coming:
                 self.rows += batch.num_rows
                 for index in range(len(reading.expressions)):
                     present = batch.num_rows - batch.column(index).null_count
@@ -73,7 +75,7 @@ class Watch:
             self.failure = failure
             raise
         finally:
-            reading.batches.close()
+            coming.close()
 
 
 @dataclass(frozen=True, slots=True)
