@@ -1,13 +1,14 @@
 """Measures a full load through the engine against what the machine can do.
 
-    python tests/benchmarks/load.py [--pair sqlite-duckdb|parquet-duckdb] [--rows 5000000] [--repetitions 3]
+    python tests/benchmarks/load.py [PAIR] [--rows 5000000] [--repetitions 3]
 
-The limit of SQLite → DuckDB is the slower of reading alone (SQLite in C, touching every column of every row)
-and writing alone (DuckDB making the same table from a native Parquet file), taken in the same repetition: what
-perfect pipelining would take. That of Parquet → DuckDB is DuckDB doing the whole of it itself: the same columns,
-the engine's time stamps among them, made as a stage and renamed, in one transaction. Each measurement runs in a
-process of its own. Prints the figures, and exits with 1 when the median ratio is above 2.5 (Parquet: 1.15) or
-the load takes more than 750 MB.
+PAIR is sqlite-duckdb (as given), parquet-duckdb, postgresql-duckdb or sqlite-postgresql. The limit is the slower
+of reading alone (SQLite in C, touching every column of every row; PostgreSQL's binary COPY to nowhere) and writing
+alone (DuckDB making the same table from a native Parquet file; PostgreSQL's binary COPY from a file, then the
+primary key), taken in the same repetition: what perfect pipelining would take. That of Parquet → DuckDB is DuckDB
+doing the whole of it itself: the same columns, the engine's time stamps among them, made as a stage and renamed,
+in one transaction. Each measurement runs in a process of its own; a PostgreSQL server is started for the purpose.
+Prints the figures, and exits with 1 when the median ratio or the memory is above the pair's limit.
 """
 
 import argparse
@@ -16,15 +17,32 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
-from measuring import COLUMNS, Verdict, duckdb_file, measured, orders, parquet_file, run, sqlite_file
+import postgres
+from measuring import (
+    COLUMNS,
+    MAX_RSS_MB,
+    MAX_RSS_MB_POSTGRESQL,
+    Verdict,
+    duckdb_file,
+    measured,
+    orders,
+    parquet_file,
+    postgres_definition,
+    postgres_table,
+    run,
+    sqlite_file,
+)
 
-MAX_RATIO = {"sqlite-duckdb": 2.5, "parquet-duckdb": 1.15}
 PARQUET = Path("parquet") / "orders.parquet"
+BINARY = "orders.binary"
 
 
-def read_alone(folder: Path) -> None:
+def read_sqlite(folder: Path) -> None:
     # Numbers are summed as they are: length() would first print them as text, which no load does.
     whole = {name: kind in ("TEXT", "TIMESTAMP") for name, kind in COLUMNS.items()}
     touched = ", ".join(f"sum(length({name}))" if text else f"sum({name})" for name, text in whole.items())
@@ -37,11 +55,24 @@ def read_alone(folder: Path) -> None:
         db.execute(query).fetchall()
 
 
-def write_alone(folder: Path) -> None:
+def read_postgresql(folder: Path) -> None:
+    postgres.psql(folder, "COPY shop.orders TO STDOUT (FORMAT binary)")
+
+
+def write_duckdb(folder: Path) -> None:
     out = folder / "limit.duckdb"
     out.unlink(missing_ok=True)
     with duckdb_file(out) as con:
         con.execute(f"CREATE TABLE orders AS FROM '{folder / PARQUET}'")
+
+
+def write_postgresql(folder: Path) -> None:
+    postgres.psql(
+        folder,
+        postgres_definition("shop.written"),
+        f"\\copy shop.written FROM '{folder / BINARY}' (FORMAT binary)",
+        "ALTER TABLE shop.written ADD PRIMARY KEY (id)",
+    )
 
 
 def stage_and_swap(folder: Path) -> None:
@@ -55,34 +86,81 @@ def stage_and_swap(folder: Path) -> None:
         con.execute("COMMIT")
 
 
-def from_sqlite(folder: Path) -> None:
+def sqlite_duckdb(folder: Path) -> None:
     (folder / "out.duckdb").unlink(missing_ok=True)
-    run(folder, "sqlite", "orders.db")
+    run(folder, ("sqlite", {"path": "orders.db"}))
 
 
-def from_parquet(folder: Path) -> None:
+def parquet_duckdb(folder: Path) -> None:
     (folder / "out.duckdb").unlink(missing_ok=True)
-    run(folder, "parquet", "parquet")
+    run(folder, ("parquet", {"path": "parquet"}))
+
+
+def postgresql_duckdb(folder: Path) -> None:
+    (folder / "out.duckdb").unlink(missing_ok=True)
+    run(folder, ("postgresql", postgres.settings(folder)))
+
+
+def sqlite_postgresql(folder: Path) -> None:
+    run(folder, ("sqlite", {"path": "orders.db"}), ("postgresql", postgres.settings(folder)))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What one load is held to, and what the machine is measured by."""
+
+    load: Callable[[Path], None]
+    alone: dict[str, Callable[[Path], None]]
+    max_ratio: float
+    max_peak: float = MAX_RSS_MB
+
+
+PAIRS = {
+    "sqlite-duckdb": Pair(sqlite_duckdb, {"read alone": read_sqlite, "write alone": write_duckdb}, 2.5),
+    "parquet-duckdb": Pair(parquet_duckdb, {"DuckDB alone": stage_and_swap}, 1.15),
+    "postgresql-duckdb": Pair(postgresql_duckdb, {"read alone": read_postgresql, "write alone": write_duckdb}, 2.2),
+    "sqlite-postgresql": Pair(
+        sqlite_postgresql, {"read alone": read_sqlite, "write alone": write_postgresql}, 2.0, MAX_RSS_MB_POSTGRESQL
+    ),
+}
+
+
+def prepare(pair: str, folder: Path, rows: int, stack: ExitStack) -> Callable[[], None]:
+    """Makes what is read; returns what clears the way for a repetition."""
+    parquet_file(folder / PARQUET, orders(rows))
+    if pair.startswith("sqlite"):
+        sqlite_file(folder / "orders.db", folder / PARQUET)
+    if "postgresql" not in pair:
+        return lambda: None
+    server = stack.enter_context(postgres.running(folder))
+    server.sql("CREATE SCHEMA shop")
+    postgres_table(folder, "shop.orders", folder / PARQUET, key=True)
+    if pair.startswith("sqlite"):
+        postgres.psql(folder, "COPY shop.orders TO STDOUT (FORMAT binary)", out=folder / BINARY)
+        server.sql("DROP TABLE shop.orders")
+
+    def clear() -> None:
+        server.sql("DROP TABLE IF EXISTS shop.written", "DROP SCHEMA IF EXISTS loaded CASCADE", "CHECKPOINT")
+
+    return clear
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pair", choices=MAX_RATIO, default="sqlite-duckdb")
+    parser.add_argument("pair", nargs="?", choices=PAIRS, default="sqlite-duckdb")
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--repetitions", type=int, default=3)
     options = parser.parse_args()
-    verdict = Verdict(MAX_RATIO[options.pair])
-    with tempfile.TemporaryDirectory() as made:
+    pair = PAIRS[options.pair]
+    verdict = Verdict(pair.max_ratio, pair.max_peak)
+    with tempfile.TemporaryDirectory() as made, ExitStack() as stack:
         folder = Path(made)
-        parquet_file(folder / PARQUET, orders(options.rows))
-        if options.pair == "sqlite-duckdb":
-            sqlite_file(folder / "orders.db", folder / PARQUET)
+        clear = prepare(options.pair, folder, options.rows, stack)
         for _ in range(options.repetitions):
-            if options.pair == "sqlite-duckdb":
-                alone = {"read alone": measured(read_alone, folder), "write alone": measured(write_alone, folder)}
-                verdict.add(alone, measured(from_sqlite, folder))
-            else:
-                verdict.add({"DuckDB alone": measured(stage_and_swap, folder)}, measured(from_parquet, folder))
+            clear()
+            alone = {what: measured(work, folder) for what, work in pair.alone.items()}
+            clear()
+            verdict.add(alone, measured(pair.load, folder))
     return 0 if verdict.passed() else 1
 
 
