@@ -97,15 +97,40 @@ def _replace(load: Load, output: str, stage: str, replacing: Replacing, insert_n
     kept = [one for one in have if one.casefold() not in {other.casefold() for other in loaded}]
     olds = "".join(f", o.{name(one)} AS old{index}" for index, one in enumerate(kept))
     values = [f"s.{name(one)}" for one in loaded] + [f"c.old{index}" for index in range(len(kept))]
+    pairs = f"o.rowid AS place, s.rowid AS source{olds}"
+    matched = f"FROM {output} AS o JOIN {stage} AS s ON {_matching(load, 'o', 's')}"
+    make = f"CREATE OR REPLACE TEMP TABLE {replacing.changed} AS SELECT"
+    tracked = _tracked(load)
+    if tracked is None:
+        found = [f"{make} {pairs} {matched} WHERE {changed}", insert_new]
+    else:
+        # Nearly every row of an incremental reading has a new value in the tracking field, and then the other columns
+        # of the output need not be read. Where none has the old one, DuckDB leaves the second comparison out.
+        found = [
+            f"{make} {pairs}, o.{tracked} IS DISTINCT FROM s.{tracked} AS differs {matched}",
+            f"UPDATE {replacing.changed} AS c SET differs = true FROM {output} AS o, {stage} AS s "
+            f"WHERE NOT c.differs AND o.rowid = c.place AND s.rowid = c.source AND ({changed})",
+            f"INSERT INTO {output} ({quoted(one.name for one in load.columns)}) "
+            f"SELECT {quoted(one.name for one in load.columns)} FROM {stage} AS s "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {replacing.changed} AS c WHERE c.source = s.rowid)",
+            f"DELETE FROM {replacing.changed} WHERE NOT differs",
+        ]
     return [
-        f"CREATE OR REPLACE TEMP TABLE {replacing.changed} AS SELECT o.rowid AS place, s.rowid AS source{olds} "
-        f"FROM {output} AS o JOIN {stage} AS s ON {_matching(load, 'o', 's')} WHERE {changed}",
-        insert_new,
+        *found,
         f"DELETE FROM {output} WHERE rowid IN (SELECT place FROM {replacing.changed})",
         f"INSERT INTO {output} ({quoted([*loaded, *kept])}) SELECT {', '.join(values)} "
         f"FROM {stage} AS s JOIN {replacing.changed} AS c ON s.rowid = c.source",
         f"DROP TABLE {replacing.changed}",
     ]
+
+
+def _tracked(load: Load) -> str | None:
+    """The quoted output column of the tracking field of an incremental reading; None when there is none."""
+    field = load.state.tracking_field
+    if load.strategy.read == "all" or field is None:
+        return None
+    column = load.state.columns.get(field)
+    return None if column is None else name(column)
 
 
 def _insert_new(load: Load, output: str, stage: str) -> str:
