@@ -5,7 +5,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -43,9 +43,10 @@ FROM range({rows})
 
 
 class _Quiet:
-    """A reporter that keeps only how the table ended."""
+    """A reporter that keeps only how the tables ended."""
 
-    outcome: Any = None
+    def __init__(self) -> None:
+        self.outcomes: list[Any] = []
 
     def table_started(self, schema_id: str, output_name: str) -> None: ...
     def table_progress(self, schema_id: str, records: int) -> None: ...
@@ -54,7 +55,7 @@ class _Quiet:
         return False
 
     def table_finished(self, schema_id: str, outcome: Any) -> None:
-        self.outcome = outcome
+        self.outcomes.append(outcome)
 
 
 def orders(rows: int) -> str:
@@ -127,8 +128,15 @@ Place = tuple[str, dict[str, Any]]
 """A connection: its type and its settings."""
 
 
-def run(folder: Path, source: Place, destination: Place = ("duckdb", {"path": "out.duckdb"}), **table: Any) -> None:
-    """Loads `orders` through the engine: from a folder's or file's table, or from the schema `shop` of a database
+def run(
+    folder: Path,
+    source: Place,
+    destination: Place = ("duckdb", {"path": "out.duckdb"}),
+    *,
+    tables: Sequence[str] = ("orders",),
+    **settings: Any,
+) -> None:
+    """Loads tables through the engine: from a folder or file, or from the schema `shop` of a database; into a file, or
     into the schema `loaded`."""
     from bulk_sync_local.connectors.base import Confinement
     from bulk_sync_local.engine.job import Endpoint, RunJob, TableJob
@@ -140,12 +148,16 @@ def run(folder: Path, source: Place, destination: Place = ("duckdb", {"path": "o
         "sync",
         Endpoint(*source),
         Endpoint(*destination),
-        (TableJob("shop.orders" if source[0] == "postgresql" else "orders", user_output_name="orders", **table),),
+        tuple(
+            TableJob(f"shop.{one}" if source[0] == "postgresql" else one, user_output_name=one, **settings)
+            for one in tables
+        ),
         output_schema="loaded" if destination[0] == "postgresql" else None,
     )
     run_job(job, reporter, Confinement((folder,), folder))
-    if reporter.outcome is None or reporter.outcome.status != "completed" or reporter.outcome.warnings:
-        raise SystemExit(f"The load did not complete: {reporter.outcome}")
+    wrong = [one for one in reporter.outcomes if one.status != "completed" or one.warnings]
+    if wrong or len(reporter.outcomes) != len(tables):
+        raise SystemExit(f"The load did not complete: {wrong}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +193,7 @@ def measured(work: Callable[[Path], None], folder: Path) -> Measured:
     child.start()
     child.join()
     if child.exitcode != 0:
-        raise SystemExit(f"{work.__name__} ended with {child.exitcode}")
+        raise SystemExit(f"{getattr(work, '__name__', work)} ended with {child.exitcode}")
     return replace(answers.get(), server=server_cpu(folder) - before)
 
 

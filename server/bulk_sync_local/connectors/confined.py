@@ -91,14 +91,14 @@ def scratch_connection() -> Generator[Any]:
         connection.close()
 
 
-def stream(connection: Any, query: str) -> tuple[Any, Generator[Any]]:
-    """The Arrow schema of the result of `query`, and its batches of `BATCH_ROWS`.
+def stream(connection: Any, query: str, batch_rows: int = BATCH_ROWS) -> tuple[Any, Generator[Any]]:
+    """The Arrow schema of the result of `query`, and its batches of `batch_rows`.
 
     On a cursor of its own, so that a stream left half read is in nobody's way; and by way of `sql`: in DuckDB
     2.0.0 `execute` would copy the whole result into memory first.
     """
     cursor = connection.cursor()
-    reader = cursor.sql(query).to_arrow_reader(BATCH_ROWS)
+    reader = cursor.sql(query).to_arrow_reader(batch_rows)
 
     def batches() -> Generator[Any]:
         with closing(cursor):

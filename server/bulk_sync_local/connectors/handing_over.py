@@ -3,16 +3,18 @@
 from collections.abc import Callable, Generator
 from typing import Any
 
-from bulk_sync_local.connectors.confined import stream
 from bulk_sync_local.engine import libraries
 
 
 def hand_over(
-    scratch: Any, query: str, ingest: Callable[[Any], object], check_cancel: Callable[[], None], driver: type[Exception]
+    handed: tuple[Any, Generator[Any]],
+    ingest: Callable[[Any], object],
+    check_cancel: Callable[[], None],
+    driver: type[Exception],
 ) -> None:
-    """Gives the Arrow batches of `query` to `ingest`. What reading them raises, a cancel request above all, comes
+    """Gives Arrow batches, which come with their schema, to `ingest`. What reading them raises, a cancel request above all, comes
     out as it is: `driver`, the driver's own error, would take its place."""
-    schema, batches = stream(scratch, query)
+    schema, batches = handed
     stopped: list[BaseException] = []
 
     def watched() -> Generator[Any]:

@@ -1,4 +1,4 @@
-"""A PostgreSQL database as destination: staged in DuckDB, handed over and applied in one transaction.
+"""A PostgreSQL database as destination: staged in DuckDB where rows need it, handed over and applied in one transaction.
 
 The stage in the database is made, filled and used up inside that transaction: whatever ends a run, the server
 clears it away. Rows are emptied by DELETE, never by TRUNCATE, which readers in an older snapshot would see as an
@@ -11,13 +11,14 @@ empty table.
 import hashlib
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bulk_sync_local.connectors.base import ConnectorError
 from bulk_sync_local.connectors.confined import connect as duckdb_connect
+from bulk_sync_local.connectors.confined import stream
 from bulk_sync_local.connectors.handing_over import hand_over
 from bulk_sync_local.connectors.mending import mended
 from bulk_sync_local.connectors.postgres_catalog import Catalog
@@ -35,10 +36,13 @@ from bulk_sync_local.connectors.postgres_types import handed_over, mends, output
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.apply import statements
 from bulk_sync_local.engine.names import STATE_TABLE
+from bulk_sync_local.engine.passing import BATCH_ROWS as PASSED_ROWS
+from bulk_sync_local.engine.passing import Passing
 from bulk_sync_local.engine.ports import Load, SavedState, TableFailed
 from bulk_sync_local.engine.sql import first_row, name, names
 from bulk_sync_local.engine.state import decode, find_statement, save_statements
 
+_SHORT = ("smallint", "integer", "bigint")
 _INDEXABLE_BYTES = 2500  # PostgreSQL takes about 2,700
 # Syncs that make the same schema or state table at the same moment would fail each other. Any fixed number will do.
 _MAKING = 7_202_551_901
@@ -139,13 +143,20 @@ class PostgresOutput:
             lost.close()
 
     def apply(self, load: Load) -> None:
+        self._apply(load, lambda: self._hand_over(load), lambda: load.state)
+        self.scratch.execute(f"DROP TABLE {self.stage_reference(load.stage)}")
+
+    def apply_rows(self, load: Load, rows: Passing, state: Callable[[], SavedState]) -> None:
+        self._apply(load, lambda: self._pass_on(load, rows), state)
+
+    def _apply(self, load: Load, hand_over: Callable[[], None], state: Callable[[], SavedState]) -> None:
         with worded(self._place, "Loading into the destination", TableFailed):
             self._make_schema()
             if load.strategy.write == "recreate":
                 self._check_dependents(load.output)
             becomes_output = load.strategy.write in ("create", "recreate")
             self._make_stage(load, logged=becomes_output)
-            self._hand_over(load)
+            hand_over()
             self._complete_stage(load, becomes_output=becomes_output)
             stage = self.reference(load.stage)
             as_output = replace(load, stage_is_output=True)
@@ -154,10 +165,9 @@ class PostgresOutput:
                 self._run(statement)
             if not becomes_output:
                 self._run(f"DROP TABLE {stage}")
-            self._save_state(load)
+            self._save_state(load, state())
             load.check_cancel()
         self._commit()
-        self.scratch.execute(f"DROP TABLE {self.stage_reference(load.stage)}")
 
     def _make_schema(self) -> None:
         if not self._catalog.has_schema():
@@ -187,13 +197,22 @@ class PostgresOutput:
             f"{handed_over(kind, changed.get(column, name(column)))} AS {name(column)}"
             for column, kind in values.items()
         )
+        self._ingest(load, stream(self.scratch, f"SELECT {columns} FROM {staged}", PASSED_ROWS))
+
+    def _pass_on(self, load: Load, rows: Passing) -> None:
+        kinds = [*rows.stage.stage_types, *(stamp.type for stamp in rows.stage.stamps)]
+        values = {column.name: (kind, name(column.name)) for column, kind in zip(load.columns, kinds, strict=True)}
+        tests = [one.test for value in values.values() for one in mends(*value)]
+        columns = {column: handed_over(*value) for column, value in values.items()}
+        self._ingest(load, rows.stream(columns, " OR ".join(tests) or "false"))
+
+    def _ingest(self, load: Load, handed: tuple[Any, Generator[Any]]) -> None:
         with self._connection.cursor() as cursor:
 
             def ingest(reader: Any) -> None:
                 cursor.adbc_ingest(load.stage, reader, mode="append", db_schema_name=self._schema)
 
-            query = f"SELECT {columns} FROM {staged}"
-            hand_over(self.scratch, query, ingest, load.check_cancel, libraries.adbc_postgresql().Error)
+            hand_over(handed, ingest, load.check_cancel, libraries.adbc_postgresql().Error)
 
     def _complete_stage(self, load: Load, *, becomes_output: bool) -> None:
         stage = self.reference(load.stage)
@@ -221,14 +240,14 @@ class PostgresOutput:
 
     def _longest_key(self, load: Load) -> int:
         """No key in the stage has more bytes than this."""
+        if all(column.type in _SHORT for column in load.columns if column.name in load.key):
+            return 0
         lengths = " + ".join(f"coalesce(max(strlen(CAST({name(key)} AS VARCHAR))), 0)" for key in load.key)
         return int(first_row(self.scratch, f"SELECT {lengths} FROM {self.stage_reference(load.stage)}")[0])
 
-    def _save_state(self, load: Load) -> None:
+    def _save_state(self, load: Load, state: SavedState) -> None:
         self._run(f"SELECT pg_advisory_xact_lock({_MAKING})")
-        for statement in save_statements(
-            self.reference(STATE_TABLE), self._sync_id, load.schema_id, load.state, load.now
-        ):
+        for statement in save_statements(self.reference(STATE_TABLE), self._sync_id, load.schema_id, state, load.now):
             self._run(statement)
 
     def _commit(self) -> None:

@@ -18,6 +18,7 @@ from bulk_sync_local.connectors.base import Confinement, ConnectorError, Connect
 from bulk_sync_local.connectors.complaints import explained
 from bulk_sync_local.connectors.confined import BATCH_ROWS
 from bulk_sync_local.connectors.sqlite_output import SQLiteOutput
+from bulk_sync_local.connectors.sqlite_times import arrow_type, plain_times
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.conditions import Condition
 from bulk_sync_local.engine.job import RunJob
@@ -132,7 +133,9 @@ class SQLiteTables:
         self._declared[table] = {row[0]: row[1] for row in rows}
         key = sorted((row[2], row[0]) for row in rows if row[2])
         columns = tuple(Column(row[0], sqlite_types.carried_type(row[1])) for row in rows)
-        return Shape(columns, tuple(column for _, column in key))
+        # Such a key is the place of the row, in whose order a table is read.
+        is_rowid = len(key) == 1 and self._declared[table][key[0][1]].upper() == "INTEGER"
+        return Shape(columns, tuple(column for _, column in key), read_in_key_order=is_rowid)
 
     def read(
         self,
@@ -160,35 +163,66 @@ class SQLiteTables:
             rows = f"SELECT * FROM ({rows} LIMIT {limit})"
         # The driver takes its types from the first rows, so a row of ours comes first and is cut off again.
         cursor = self._execute(f"SELECT {', '.join(constants)} UNION ALL {rows}", BATCH_ROWS)
-        reader = self._guarded(cursor, cursor.fetch_record_batch, careful=careful)
+        reader = self._guarded(cursor.fetch_record_batch, careful=careful)
         expected = [one.sentinel for one in readers]
         if [str(kind) for kind in reader.schema.types[: len(expected)]] != [_ARROW[one] for one in expected]:
             cursor.close()
             raise NeedsCare
+        kinds = {
+            index: column.type
+            for index, (column, one) in enumerate(zip(columns, expected, strict=True))
+            if one == "''" and arrow_type(column.type) is not None
+        }
         texts = [index for index, one in enumerate(expected) if one == "''"]
-        restore = tuple(one.restore.format(f"c{index}") for index, one in enumerate(readers))
-        return Reading(reader.schema, self._batches(cursor, reader, texts, careful=careful), restore, flags)
+        batches = self._batches(cursor, reader, texts, kinds, careful=careful)
+        schema, times = next(batches)
+        restore = tuple(
+            f"c{index}" if index in times else one.restore.format(f"c{index}") for index, one in enumerate(readers)
+        )
+        return Reading(schema, batches, restore, flags)
 
-    def _batches(self, cursor: Any, reader: Any, texts: list[int], *, careful: bool) -> Generator[Any]:
-        invalid = libraries.pyarrow().ArrowInvalid
+    def _batches(
+        self, cursor: Any, reader: Any, texts: list[int], kinds: Mapping[int, str], *, careful: bool
+    ) -> Generator[Any]:
+        """First the schema and the columns that come as times, then the batches. `kinds` are those that may."""
         with cursor:
-            first = True
-            while True:
-                try:
-                    batch = self._guarded(cursor, reader.read_next_batch, careful=careful)
-                except StopIteration:
-                    return
-                batch = batch.slice(1) if first else batch
-                first = False
-                try:
-                    for index in texts:
-                        batch.column(index).validate(full=True)  # SQLite does not promise UTF-8
-                except invalid as failure:
-                    raise NeedsCare from failure
+            ours = self._next(reader, careful=careful)
+            batch = None if ours is None else ours.slice(1)  # without our own row
+            schema = reader.schema
+            times = (
+                []
+                if batch is None
+                else [i for i, kind in kinds.items() if plain_times(batch.column(i), kind) is not None]
+            )
+            for index in times:
+                schema = schema.set(index, schema.field(index).with_type(arrow_type(kinds[index])))
+            yield schema, times
+            while batch is not None:
+                columns = batch.columns
+                for index in texts:
+                    if index not in times:
+                        self._check_text(columns[index])
+                        continue
+                    columns[index] = plain_times(columns[index], kinds[index])
+                    if columns[index] is None:
+                        raise NeedsCare
                 if batch.num_rows:
-                    yield batch
+                    yield libraries.pyarrow().RecordBatch.from_arrays(columns, schema=schema)
+                batch = self._next(reader, careful=careful)
 
-    def _guarded(self, cursor: Any, call: Any, *, careful: bool) -> Any:
+    def _next(self, reader: Any, *, careful: bool) -> Any | None:
+        try:
+            return self._guarded(reader.read_next_batch, careful=careful)
+        except StopIteration:
+            return None
+
+    def _check_text(self, column: Any) -> None:
+        try:
+            column.validate(full=True)  # SQLite does not promise UTF-8
+        except libraries.pyarrow().ArrowInvalid as failure:
+            raise NeedsCare from failure
+
+    def _guarded(self, call: Any, *, careful: bool) -> Any:
         """Runs a step of the driver; its complaint about a type means that the quick reading will not do."""
         try:
             return call()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bulk_sync_local.connectors.confined import connect as duckdb_connect
+from bulk_sync_local.connectors.confined import stream
 from bulk_sync_local.connectors.handing_over import hand_over
 from bulk_sync_local.connectors.mending import Mend, mended
 from bulk_sync_local.engine import libraries
@@ -151,7 +152,7 @@ class SQLiteOutput:
             def ingest(reader: Any) -> None:
                 cursor.adbc_ingest(load.stage, reader, mode="append", temporary=True)
 
-            hand_over(self.scratch, query, ingest, load.check_cancel, libraries.adbc_sqlite().Error)
+            hand_over(stream(self.scratch, query), ingest, load.check_cancel, libraries.adbc_sqlite().Error)
 
     def rollback(self) -> None:
         if self._open is None:

@@ -41,10 +41,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A source table as it is now; `key` is its primary key in key order, empty when it has none."""
+    """A source table as it is now; `key` is its primary key in key order, empty when it has none.
+
+    `read_in_key_order` says that a reading of the whole table is expected to come in ascending order of the key.
+    """
 
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
+    read_in_key_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)

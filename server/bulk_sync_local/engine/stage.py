@@ -6,7 +6,7 @@ It is a DuckDB table. Its first columns are those of the output, then come hidde
 # Names and values in statements are quoted by engine/sql.py.
 # ruff: noqa: S608
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,12 +116,12 @@ class Stage:
     def fill(self, reading: Reading, watch: Watch) -> None:
         """Creates the stage and reads everything into it."""
         self.create()
-        watch.order = self._key_order(reading)
+        watch.order = self.key_order(reading)
         feed = watch.batches(reading)
         reader = libraries.pyarrow().RecordBatchReader.from_batches(reading.schema, feed)
         self.connection.register(_FEED, reader)
         try:
-            self.connection.execute(f"INSERT INTO {self.table} SELECT {self._values(reading)} FROM {_FEED}")
+            self.connection.execute(f"INSERT INTO {self.table} {self.typed(reading, _FEED)}")
         except Exception:
             # The feed stays registered: a transaction that failed takes no statement but its rollback.
             if watch.failure is not None:
@@ -131,7 +131,8 @@ class Stage:
             feed.close()
         self.connection.unregister(_FEED)
 
-    def _values(self, reading: Reading) -> str:
+    def typed(self, reading: Reading, feed: str) -> str:
+        """A query for the rows of the Arrow batches registered as `feed`, with the stage's columns."""
         count = len(self.plan.selected)
         data: list[str] = []
         for column, kind, value in zip(self.plan.selected, self.stage_types, reading.expressions[:count], strict=True):
@@ -141,9 +142,13 @@ class Stage:
                 data.append(f"sha256(CAST({value} AS VARCHAR))")
             else:
                 data.append(f"CAST({value} AS {kind})")
-        return ", ".join([*data, *self.stamp_values, *reading.expressions[count:]])
+        values = [*data, *self.stamp_values, *reading.expressions[count:]]
+        outputs = [column.output for column in self.plan.selected] + [stamp.name for stamp in self.stamps]
+        quoted = [name(one) for one in outputs] + [self._hidden(index) for index in range(len(self.plan.hidden))]
+        listed = ", ".join(f"{value} AS {one}" for value, one in zip(values, quoted, strict=True))
+        return f"SELECT {listed} FROM {feed}"
 
-    def _key_order(self, reading: Reading) -> Ascending | None:
+    def key_order(self, reading: Reading) -> Ascending | None:
         """To be followed when the key is one integer column that reaches the stage as it comes."""
         if len(self.plan.key) != 1:
             return None
@@ -191,18 +196,21 @@ class Stage:
         return Cleaned(rows, unfit, null_keys, duplicates, watermark, untracked)
 
     def _unfit(self, watch: Watch) -> dict[str, int]:
-        names_read = [column.name for column in self.columns_read()]
         staged = [
             *(name(column.output) for column in self.plan.selected),
             *(self._hidden(i) for i in range(len(self.plan.hidden))),
         ]
         counts = self._one(f"SELECT {', '.join(f'count({column})' for column in staged)} FROM {self.table}")
-        unfit: dict[str, int] = {}
-        for index, (source, kept) in enumerate(zip(names_read, counts, strict=True)):
-            lost = watch.values.get(index, 0) - kept + watch.replaced.get(index, 0)
+        return self.unfit(watch, counts)
+
+    def unfit(self, watch: Watch, kept: Sequence[int]) -> dict[str, int]:
+        """How many values became NULL, by source column; `kept` counts what is left in each column read."""
+        found: dict[str, int] = {}
+        for index, (column, left) in enumerate(zip(self.columns_read(), kept, strict=True)):
+            lost = watch.values.get(index, 0) - left + watch.replaced.get(index, 0)
             if lost:
-                unfit[source] = lost
-        return unfit
+                found[column.name] = lost
+        return found
 
     def _drop_null_keys(self) -> int:
         missing = " OR ".join(f"{name(key)} IS NULL" for key in self.plan.key)

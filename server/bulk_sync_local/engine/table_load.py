@@ -1,16 +1,19 @@
 """One table of a run: plan it, stage it, apply it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from bulk_sync_local.connectors.confined import scratch_connection
-from bulk_sync_local.engine import names
+from bulk_sync_local.engine import names, passing
 from bulk_sync_local.engine.conditions import Condition
 from bulk_sync_local.engine.endpoints import check_names
 from bulk_sync_local.engine.job import Reporter, RunJob, TableJob, TableOutcome
+from bulk_sync_local.engine.outcome import outcome
 from bulk_sync_local.engine.outputs import output_name
+from bulk_sync_local.engine.passing import NeedsStage, Passing, TakesRows
 from bulk_sync_local.engine.plan import TablePlan, plan_table
 from bulk_sync_local.engine.ports import (
     Canceled,
@@ -42,6 +45,7 @@ class Table:
     data: tuple[OutputColumn, ...]
     stamps: tuple[OutputColumn, ...]
     conditions: tuple[Condition, ...]
+    in_key_order: bool
 
 
 def load(job: RunJob, table: TableJob, source: Source, destination: Destination, reporter: Reporter) -> TableOutcome:
@@ -64,15 +68,22 @@ def load(job: RunJob, table: TableJob, source: Source, destination: Destination,
     destination.begin()
     try:
         stage = _stage(destination, stage_name, known, now)
+
+        def settled(cleaned: Cleaned) -> Load:
+            return _load(job, table, known, cleaned, stage_name, now, check_cancel)
+
+        direct = _pass_on(table, known, source, stage, destination, reporter, begin_anew, settled)
+        if direct is not None:
+            return outcome(table, direct, reporter)
         watch = _fill(table, known, source, stage, reporter, begin_anew)
         cleaned = stage.clean(watch, known.conditions)
         check_cancel()
-        todo = _load(job, table, known, cleaned, stage_name, now, check_cancel)
+        todo = settled(cleaned)
         destination.apply(todo)
     except BaseException:
         destination.rollback()
         raise
-    return _outcome(table, cleaned, reporter, todo.notes)
+    return outcome(table, cleaned, reporter, todo.notes)
 
 
 def check(
@@ -92,8 +103,8 @@ def check(
         kinds = tuple(column.type for column in known.plan.selected)
         stage = Stage(scratch, name("test"), known.plan, kinds, (), ())
         watch = _fill(table, known, source, stage, reporter, lambda: None, TEST_RECORDS)
-        outcome = _outcome(table, stage.clean(watch, known.conditions), reporter)
-        return replace(outcome, warnings=outcome.warnings + int(foreign))
+        found = outcome(table, stage.clean(watch, known.conditions), reporter)
+        return replace(found, warnings=found.warnings + int(foreign))
 
 
 def survey(
@@ -141,7 +152,7 @@ def survey(
     if destination is not None and existing is not None:
         _check_shape(job, plan, strategy, existing, state, data + stamps, adopted=strategy.adopts)
     plan, conditions = _conditions(plan, strategy, watermark, scratch)
-    return Table(output, plan, existing, state, strategy, data, stamps, conditions)
+    return Table(output, plan, existing, state, strategy, data, stamps, conditions, shape.read_in_key_order)
 
 
 def _stamps(job: RunJob, plan: TablePlan, kind: str) -> tuple[OutputColumn, ...]:
@@ -262,13 +273,8 @@ def _fill(
     `begin_anew` clears away the transaction that the first time spoiled.
     """
 
-    def on_batch(rows: int) -> None:
-        reporter.table_progress(table.schema_id, rows)
-        if reporter.cancel_requested(table.schema_id):
-            raise Canceled
-
     def attempt(*, careful: bool) -> Watch:
-        watch = Watch(on_batch)
+        watch = _watch(table, reporter)
         reading = source.read(table.schema_id, stage.columns_read(), known.conditions, limit=limit, careful=careful)
         stage.fill(reading, watch)
         return watch
@@ -279,6 +285,54 @@ def _fill(
         reporter.log(table.schema_id, "info", "Some values do not fit their columns: reading again with care.")
         begin_anew()
         return attempt(careful=True)
+
+
+def _watch(table: TableJob, reporter: Reporter) -> Watch:
+    def on_batch(rows: int) -> None:
+        reporter.table_progress(table.schema_id, rows)
+        if reporter.cancel_requested(table.schema_id):
+            raise Canceled
+
+    return Watch(on_batch)
+
+
+def _pass_on(
+    table: TableJob,
+    known: Table,
+    source: Source,
+    stage: Stage,
+    destination: Destination,
+    reporter: Reporter,
+    begin_anew: Callable[[], None],
+    settled: Callable[[Cleaned], Load],
+) -> Cleaned | None:
+    """Loads the table without a stage; None, with everything as it was, when it needs one after all."""
+    if not isinstance(destination, TakesRows):
+        return None
+    if not passing.possible(stage, known.conditions, in_key_order=known.in_key_order):
+        return None
+    for careful in (False, True):
+        watch = _watch(table, reporter)
+        try:
+            reading = source.read(table.schema_id, stage.columns_read(), (), limit=None, careful=careful)
+            with closing(Passing(stage, reading, watch)) as rows:
+                nothing_yet = settled(Cleaned(0, {}, 0, 0, None, 0))
+                try:
+                    destination.apply_rows(nothing_yet, rows, lambda: settled(rows.cleaned()).state)
+                except Exception:
+                    # What went wrong at the source, and not what the destination made of it.
+                    if isinstance(watch.failure, Exception):
+                        raise watch.failure from None
+                    raise
+                return rows.cleaned()
+        except NeedsCare:
+            reporter.log(table.schema_id, "info", "Some values do not fit their columns: reading again with care.")
+            begin_anew()
+        except NeedsStage:
+            reporter.log(table.schema_id, "info", "The rows have to be cleaned before they are written: reading again.")
+            begin_anew()
+            break
+    return None
 
 
 def _load(
@@ -324,29 +378,4 @@ def _load(
         judged=judged,
         state=state,
         check_cancel=check_cancel,
-    )
-
-
-def _outcome(
-    table: TableJob, cleaned: Cleaned, reporter: Reporter, changed: Sequence[tuple[int, str]] = ()
-) -> TableOutcome:
-    notes = [note for _, note in changed]
-    warnings = sum(cleaned.unfit.values()) + cleaned.duplicates + sum(count for count, _ in changed)
-    if cleaned.unfit:
-        counts = ", ".join(f"{column} ({count})" for column, count in cleaned.unfit.items())
-        notes.append(f"Values that do not fit their column's type became NULL: {counts}.")
-    if cleaned.duplicates:
-        notes.append(f"{cleaned.duplicates} row(s) repeated a key; the last row of each key was kept.")
-    if cleaned.null_keys:
-        notes.append(f"{cleaned.null_keys} row(s) without a primary key value were left out.")
-    if cleaned.untracked:
-        reporter.log(
-            table.schema_id,
-            "warning",
-            f"{cleaned.untracked} row(s) have no value in the tracking field: incremental runs do not see them again.",
-        )
-    for note in notes:
-        reporter.log(table.schema_id, "error" if "left out" in note else "warning", note)
-    return TableOutcome(
-        "completed", cleaned.rows, errors=cleaned.null_keys, warnings=warnings, message=" ".join(notes) or None
     )
