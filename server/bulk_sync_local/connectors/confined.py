@@ -17,6 +17,7 @@ from bulk_sync_local.engine.sql import text
 
 MEMORY_LIMIT = "512MB"
 BATCH_ROWS = 122_880  # a row group of DuckDB: it would have to put smaller batches together
+_BATCH_VALUES = 4_000_000
 _LOCK_WAIT_SECONDS = 5.0
 _LOCK_POLL_SECONDS = 0.1
 
@@ -91,14 +92,20 @@ def scratch_connection() -> Generator[Any]:
         connection.close()
 
 
-def stream(connection: Any, query: str, batch_rows: int = BATCH_ROWS) -> tuple[Any, Generator[Any]]:
-    """The Arrow schema of the result of `query`, and its batches of `batch_rows`.
+def batch_rows(columns: int, most: int = BATCH_ROWS) -> int:
+    """How many rows a batch of so many columns shall have: `most`, and fewer of a wide table."""
+    return max(1, min(most, _BATCH_VALUES // max(columns, 1)))
+
+
+def stream(connection: Any, query: str, most: int = BATCH_ROWS) -> tuple[Any, Generator[Any]]:
+    """The Arrow schema of the result of `query`, and its batches of `batch_rows` rows, `most` at the most.
 
     On a cursor of its own, so that a stream left half read is in nobody's way; and by way of `sql`: in DuckDB
     2.0.0 `execute` would copy the whole result into memory first.
     """
     cursor = connection.cursor()
-    reader = cursor.sql(query).to_arrow_reader(batch_rows)
+    relation = cursor.sql(query)
+    reader = relation.to_arrow_reader(batch_rows(len(relation.columns), most))
 
     def batches() -> Generator[Any]:
         with closing(cursor):

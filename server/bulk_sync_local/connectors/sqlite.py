@@ -16,7 +16,7 @@ from urllib.parse import quote
 from bulk_sync_local.connectors import paths, sqlite_types
 from bulk_sync_local.connectors.base import Confinement, ConnectorError, ConnectorInfo, SourceField, SourceTable
 from bulk_sync_local.connectors.complaints import explained
-from bulk_sync_local.connectors.confined import BATCH_ROWS
+from bulk_sync_local.connectors.confined import batch_rows
 from bulk_sync_local.connectors.sqlite_output import SQLiteOutput
 from bulk_sync_local.connectors.sqlite_times import arrow_type, plain_times
 from bulk_sync_local.engine import libraries
@@ -162,7 +162,7 @@ class SQLiteTables:
         if limit is not None:
             rows = f"SELECT * FROM ({rows} LIMIT {limit})"
         # The driver takes its types from the first rows, so a row of ours comes first and is cut off again.
-        cursor = self._execute(f"SELECT {', '.join(constants)} UNION ALL {rows}", BATCH_ROWS)
+        cursor = self._execute(f"SELECT {', '.join(constants)} UNION ALL {rows}", batch_rows(len(values)))
         reader = self._guarded(cursor.fetch_record_batch, careful=careful)
         expected = [one.sentinel for one in readers]
         if [str(kind) for kind in reader.schema.types[: len(expected)]] != [_ARROW[one] for one in expected]:
@@ -231,10 +231,10 @@ class SQLiteTables:
                 raise NeedsCare from failure
             raise
 
-    def _execute(self, query: str, batch_rows: int) -> Any:
+    def _execute(self, query: str, rows: int) -> Any:
         cursor = self._connection.cursor()
         try:
-            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": batch_rows})
+            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": rows})
             cursor.execute(query)
         except BaseException:
             cursor.close()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from bulk_sync_local.connectors.confined import batch_rows
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.conditions import Condition
 from bulk_sync_local.engine.ports import Load, Reading, SavedState
@@ -67,7 +68,7 @@ class Passing:
         cursor.register(_FEED, arrow.RecordBatchReader.from_batches(self.reading.schema, feed))
         wanted = ", ".join(f"{expression} AS {name(column)}" for column, expression in columns.items())
         query = f"SELECT {wanted}, ({doubtful}) AS __doubtful FROM ({self.stage.typed(self.reading, _FEED)})"
-        reader = cursor.sql(query).to_arrow_reader(BATCH_ROWS)
+        reader = cursor.sql(query).to_arrow_reader(batch_rows(len(columns), BATCH_ROWS))
         self.opened += [feed, cursor, reader]
         schema = arrow.schema(list(reader.schema)[:-1])
 
