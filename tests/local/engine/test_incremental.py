@@ -132,3 +132,20 @@ def test_a_source_in_duckdb_is_read_incrementally_too(workspace: Workspace) -> N
     )
     assert workspace.load("sqlite", TRACKED, source=source).finished["events"].records == 2
     assert names(workspace, "sqlite") == {1: "a", 2: "b", 3: "c"}
+
+
+@pytest.mark.parametrize("to", ["duckdb", "sqlite", "parquet"])
+def test_a_row_that_is_read_again_unchanged_is_not_written_again(workspace: Workspace, to: str) -> None:
+    workspace.sql(CREATE, "INSERT INTO events VALUES (1, 'a', '2024-01-01'), (2, 'b', '2024-01-01')")
+    workspace.load(to, TRACKED)
+    first = {row["id"]: row for row in workspace.rows(to, "events")}
+    workspace.sql(
+        "UPDATE events SET name = 'B' WHERE id = 2",
+        "INSERT INTO events VALUES (3, 'c', '2024-01-02')",
+    )
+    workspace.load(to, TRACKED)
+    second = {row["id"]: row for row in workspace.rows(to, "events")}
+    assert second[1] == first[1]
+    assert (second[2]["name"], second[3]["name"]) == ("B", "c")
+    assert second[2]["_polytomic_created_at"] == first[2]["_polytomic_created_at"]
+    assert second[2]["_polytomic_updated_at"] > first[2]["_polytomic_updated_at"]
