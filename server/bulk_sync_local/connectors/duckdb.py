@@ -8,7 +8,7 @@ from typing import Any
 
 from bulk_sync_local.connectors import paths
 from bulk_sync_local.connectors.base import Confinement, ConnectorError, ConnectorInfo, SourceField, SourceTable
-from bulk_sync_local.connectors.confined import connect
+from bulk_sync_local.connectors.confined import BATCH_ROWS, connect
 from bulk_sync_local.connectors.duckdb_output import DuckDBOutput
 from bulk_sync_local.connectors.duckdb_reading import reading
 from bulk_sync_local.engine.conditions import Condition
@@ -147,9 +147,12 @@ class DuckDBTables:
         *,
         limit: int | None,
         careful: bool,
+        most: int = BATCH_ROWS,
     ) -> Reading:
         # DuckDB's values always fit their columns: a quick reading is a careful one.
-        return reading(self._connection, self._reference(table), self._types[table], columns, conditions, limit=limit)
+        return reading(
+            self._connection, self._reference(table), self._types[table], columns, conditions, limit=limit, most=most
+        )
 
     def _reference(self, table: str) -> str:
         schema, plain = self._places[table]

@@ -21,6 +21,7 @@ def reading(
     conditions: Sequence[Condition],
     *,
     limit: int | None,
+    most: int,
 ) -> Reading:
     """`columns` of `relation`, whose own types are `types`, with the conditions applied."""
     travel = [carried(types[column.name]) for column in columns]
@@ -31,7 +32,7 @@ def reading(
     wanted = [one.sql(_typed(types[one.column], one.column)) for one in conditions]
     where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
     rows = f" LIMIT {limit}" if limit is not None else ""
-    schema, batches = stream(connection, f"SELECT {selected} FROM {relation}{where}{rows}")
+    schema, batches = stream(connection, f"SELECT {selected} FROM {relation}{where}{rows}", most)
     restore = tuple(one.restore.format(f"c{index}") for index, one in enumerate(travel))
     return Reading(schema, batches, restore, {})
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bulk_sync_local.connectors import paths
 from bulk_sync_local.connectors.base import Confinement, ConnectorError, SourceField
-from bulk_sync_local.connectors.confined import connect
+from bulk_sync_local.connectors.confined import BATCH_ROWS, connect
 from bulk_sync_local.connectors.duckdb_reading import reading
 from bulk_sync_local.engine.conditions import Condition
 from bulk_sync_local.engine.names import is_reserved
@@ -82,6 +82,9 @@ class FileTables:
         *,
         limit: int | None,
         careful: bool,
+        most: int = BATCH_ROWS,
     ) -> Reading:
         # A value that does not fit a file's types fails the table: a quick reading is a careful one.
-        return reading(self._connection, self._views[table], self._types[table], columns, conditions, limit=limit)
+        return reading(
+            self._connection, self._views[table], self._types[table], columns, conditions, limit=limit, most=most
+        )

@@ -14,6 +14,7 @@ from typing import Any
 
 from bulk_sync_local.connectors import postgres_types
 from bulk_sync_local.connectors.base import ConnectorError, SourceField
+from bulk_sync_local.connectors.confined import BATCH_ROWS
 from bulk_sync_local.connectors.postgres_session import READ_ONLY, Place, broken, connect, rows, said, worded
 from bulk_sync_local.connectors.postgres_types import Kind
 from bulk_sync_local.engine import libraries
@@ -107,6 +108,7 @@ class PostgresTables:
         *,
         limit: int | None,
         careful: bool,
+        most: int = BATCH_ROWS,
     ) -> Reading:
         kinds = [self._kinds[table][column.name] for column in columns]
         values: list[str] = []

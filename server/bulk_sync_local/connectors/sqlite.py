@@ -16,7 +16,7 @@ from urllib.parse import quote
 from bulk_sync_local.connectors import paths, sqlite_types
 from bulk_sync_local.connectors.base import Confinement, ConnectorError, ConnectorInfo, SourceField, SourceTable
 from bulk_sync_local.connectors.complaints import explained
-from bulk_sync_local.connectors.confined import batch_rows
+from bulk_sync_local.connectors.confined import BATCH_ROWS, batch_rows
 from bulk_sync_local.connectors.sqlite_output import SQLiteOutput
 from bulk_sync_local.connectors.sqlite_times import arrow_type, plain_times
 from bulk_sync_local.engine import libraries
@@ -145,6 +145,7 @@ class SQLiteTables:
         *,
         limit: int | None,
         careful: bool,
+        most: int = BATCH_ROWS,
     ) -> Reading:
         declared = self._declared[table]
         readers = [sqlite_types.reader(name(c.name), declared[c.name], c.type, careful=careful) for c in columns]
@@ -162,7 +163,7 @@ class SQLiteTables:
         if limit is not None:
             rows = f"SELECT * FROM ({rows} LIMIT {limit})"
         # The driver takes its types from the first rows, so a row of ours comes first and is cut off again.
-        cursor = self._execute(f"SELECT {', '.join(constants)} UNION ALL {rows}", batch_rows(len(values)))
+        cursor = self._execute(f"SELECT {', '.join(constants)} UNION ALL {rows}", batch_rows(len(values), most))
         reader = self._guarded(cursor.fetch_record_batch, careful=careful)
         expected = [one.sentinel for one in readers]
         if [str(kind) for kind in reader.schema.types[: len(expected)]] != [_ARROW[one] for one in expected]:

@@ -19,7 +19,7 @@ from bulk_sync_local.engine.ports import Load, Reading, SavedState
 from bulk_sync_local.engine.sql import name
 from bulk_sync_local.engine.stage import Cleaned, Stage, Watch
 
-BATCH_ROWS = 16_384  # of typed rows; several such batches are in memory at a time
+BATCH_ROWS = 16_384  # nothing here needs large batches, and several are in memory at a time
 _FEED = "__passing_feed"
 _INTEGERS = ("SMALLINT", "INTEGER", "BIGINT")
 _TRACKED = (*_INTEGERS, "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")

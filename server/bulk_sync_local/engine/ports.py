@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bulk_sync_local.connectors.base import Confinement, Connector
+from bulk_sync_local.connectors.confined import BATCH_ROWS
 from bulk_sync_local.engine.conditions import Condition
 from bulk_sync_local.engine.job import RunJob
 from bulk_sync_local.engine.strategy import Strategy
@@ -83,9 +84,10 @@ class Source(Protocol):
         *,
         limit: int | None,
         careful: bool,
+        most: int = BATCH_ROWS,
     ) -> Reading:
         """Rows that may match `conditions`: too many is fine, too few is not. `batches` may raise `NeedsCare`
-        unless `careful`."""
+        unless `careful`. A batch has `most` rows at the most, or about 16 MB where the driver counts bytes."""
         ...
 
     def close(self) -> None: ...

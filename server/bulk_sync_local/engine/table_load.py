@@ -314,7 +314,9 @@ def _pass_on(
     for careful in (False, True):
         watch = _watch(table, reporter)
         try:
-            reading = source.read(table.schema_id, stage.columns_read(), (), limit=None, careful=careful)
+            reading = source.read(
+                table.schema_id, stage.columns_read(), (), limit=None, careful=careful, most=passing.BATCH_ROWS
+            )
             with closing(Passing(stage, reading, watch)) as rows:
                 nothing_yet = settled(Cleaned(0, {}, 0, 0, None, 0))
                 try:
