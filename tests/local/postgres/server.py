@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -55,6 +57,8 @@ class Server:
     bin: Path
     port: int = 0
     process: "subprocess.Popen[bytes] | None" = None
+    largest_file: int | None = None
+    """What the server's files are limited to from its next start on, in bytes."""
     _admin: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def uri(self, database: str = DATABASE, user: str = ADMIN) -> str:
@@ -159,7 +163,7 @@ class Server:
                 stderr=log,
                 cwd=self.folder,
                 env={"PATH": os.environ.get("PATH", ""), "HOME": str(self.folder), "LC_ALL": "C"},
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                preexec_fn=partial(_before_it_runs, self.largest_file),
                 **other,
             )
 
@@ -198,8 +202,11 @@ def _own(path: Path) -> None:
         shutil.chown(path, _UNPRIVILEGED, _group())
 
 
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+def _before_it_runs(largest_file: int | None) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
 
 def _free_port() -> int:

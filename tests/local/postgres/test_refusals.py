@@ -1,15 +1,11 @@
 """What a server refuses: locks, room and rights. The table fails in words with its old data in place, the others go
 on, and the next run works."""
 
-import resource
-import sys
-from collections.abc import Callable
-
 import pytest
 
 from bulk_sync_local.connectors import postgres_session
-from local.engine.kit import Recorder
 from local.postgres.kit import POSTGRES, PostgresWorkspace
+from local.postgres.server import running
 
 ROWS = 40_000
 ROOM = 2 * 1024 * 1024  # more than a segment of the log takes, which PostgreSQL cannot do without
@@ -33,9 +29,9 @@ def names(workspace: PostgresWorkspace) -> list[str]:
     return [name for table in ("big", "small") for (name,) in workspace.pg(f"SELECT name FROM {table} WHERE id = 1")]
 
 
-def failed(workspace: PostgresWorkspace, resync: str | None, recorder: Recorder | None = None) -> str:
+def failed(workspace: PostgresWorkspace, resync: str | None) -> str:
     """What is said of the table `big`, which fails alone."""
-    outcomes = workspace.run(POSTGRES, "big", "small", resync_mode=resync, recorder=recorder).finished
+    outcomes = workspace.run(POSTGRES, "big", "small", resync_mode=resync).finished
     assert [one.status for one in outcomes.values()] == ["failed", "completed"], outcomes
     return outcomes["big"].message or ""
 
@@ -63,33 +59,28 @@ def test_a_table_that_another_session_holds_is_told(
     assert names(workspace) == ["new", "new"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="limits another process")
-@RESYNCS
-def test_a_server_without_room_is_told(workspace: PostgresWorkspace, resync: str | None) -> None:
-    workspace.sql(f"{NUMBERS} INSERT INTO big SELECT i, hex(randomblob(40)) FROM n")
-
-    def confine() -> None:
-        query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'bulk-sync'"
-        for (pid,) in workspace.pg(query):
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (ROOM, ROOM))
-
-    said = failed(workspace, resync, Recorder(cancel=_once(confine)))
-    check_the_rest(workspace)
-    assert "File too large" in said
-    workspace.load(POSTGRES, "big", "small", resync_mode=resync)
-    assert workspace.pg("SELECT count(*) FROM big") == [(ROWS,)]
-
-
-def _once(act: Callable[[], None]) -> Callable[[int], bool]:
-    acted: list[int] = []
-
-    def cancel(records: int) -> bool:
-        if not acted:
-            act()
-        acted.append(records)
-        return False
-
-    return cancel
+def test_a_server_without_room_is_told(workspace: PostgresWorkspace) -> None:
+    """A server of its own, whose files are limited after the first load."""
+    with running() as server:
+        workspace.server = server
+        workspace.load(POSTGRES, "big", "small")
+        workspace.sql(
+            "UPDATE big SET name = 'newer'", f"{NUMBERS} INSERT INTO big SELECT i, hex(randomblob(40)) FROM n"
+        )
+        server.stop()
+        server.largest_file = ROOM
+        server.start()
+        for resync in (None, "resync", "rebuild"):
+            outcomes = workspace.run(POSTGRES, "big", "small", resync_mode=resync).finished
+            assert [one.status for one in outcomes.values()] == ["failed", "completed"], outcomes
+            assert "File too large" in (outcomes["big"].message or "")
+            assert workspace.pg("SELECT name FROM big") == [("new",)]
+            assert workspace.pg("SELECT relname FROM pg_class WHERE relname ~ '^__stage'") == []
+        server.stop()
+        server.largest_file = None
+        server.start()
+        workspace.load(POSTGRES, "big", "small")
+        assert workspace.pg("SELECT count(*) FROM big") == [(ROWS,)]
 
 
 @RESYNCS
