@@ -21,6 +21,8 @@ import duckdb
 
 Json = dict[str, Any]
 
+FIRST = {"empty": "EMPTIES and refills", "merge and remove": "REMOVES rows"}
+"""What a question says of what a run does to its output."""
 OWN_TABLES = ("_bulk_sync_state", "__stage_")
 """The service keeps these in a destination for itself; nobody's data."""
 STAMPS = ("_polytomic_created_at", "_polytomic_updated_at", "_polytomic_deleted_at")
@@ -221,6 +223,8 @@ CAUSES: Mapping[str, tuple[Allowed, ...]] = {
         *_confirmed("starts runs unattended", "create_bulk_sync"),
         *_told("activate_bulk_sync", *_SCHEDULES),
     ),
+    # Which of its effects the run has, the question has to say by name.
+    "first firing": _confirmed("Activates schedules", "activate_bulk_sync", *_SCHEDULES),
     "write mode": _confirmed("CHANGES HOW ROWS ARE WRITTEN", *_TABLES),
     "place of the output": _confirmed("REDIRECTS output", *_TABLES),
     "narrowness": _confirmed("WIDENS", *_TABLES),
@@ -348,6 +352,10 @@ def _of_run(before: Json, after: Json, name: str, on: tuple[Json, ...]) -> Itera
 
 def _fires(schedule: Json) -> bool:
     return schedule["settings"]["frequency"] != "manual"
+
+
+def _firing(sync: Json) -> bool:
+    return bool(sync["active"]) and any(_fires(one) for one in sync["schedules"].values())
 
 
 def _armed(schedule: Json) -> bool:
@@ -527,7 +535,7 @@ class Oracle:
         before = self.world
         self._follow(world, act, tuple(lines), outside=False)
         problems: list[str] = []
-        for loss in losses(before, world):
+        for loss in [*losses(before, world), *self._first_firings(before)]:
             problem = unaccounted(loss, act, lines)
             if problem is None:
                 self.answered[loss.kind] += 1
@@ -568,6 +576,36 @@ class Oracle:
                         ways={table: _way(sync, source) for table, source in tables.items()},
                     )
         self.world = world
+
+    def _first_firings(self, before: World) -> Iterable[Loss]:
+        """Syncs that fire from now on, and then do for the first time what an ordinary run has to ask for.
+
+        What tables without a key come to depends on what the service knows of the source; every run shows it.
+        """
+        for sync_id, was in before.syncs.items():
+            sync = self.world.syncs.get(sync_id)
+            if sync is None or _firing(was) or not _firing(sync):
+                continue
+            path = self.world.connections.get(sync["source_connection_id"], {"configuration": {}})
+            for table, one in sync["schemas"].items():
+                source = self.world.sources.get((path["configuration"].get("path", ""), table))
+                way = _way(sync, source)
+                keyless = sync["mode"] != "snapshot" and (source is None or not source.key)
+                if one["enabled"] and way in FIRST and not keyless and not self._done_before(sync_id, table, way):
+                    yield Loss(
+                        "first firing", f"first firing of {sync['name']}", ({"sync_id": sync_id},), (FIRST[way],)
+                    )
+
+    def _done_before(self, sync_id: str, table: str, way: str) -> bool:
+        return any(
+            run.sync["id"] == sync_id
+            and not run.test
+            and run.ways.get(table) == way
+            and run.epochs.get(table) == self._epochs[sync_id, table]
+            and self._execution(name)["tables"].get(table, {}).get("status") == "completed"
+            for name, run in self._runs.items()
+            if name in self.world.syncs[sync_id]["executions"]
+        )
 
     def _of_rows(self, before: World, place: tuple[str, str], old: Table, new: Table | None) -> list[str]:
         if new is old:

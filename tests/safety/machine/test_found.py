@@ -1,10 +1,12 @@
 """Losses that the oracle found, each by the shortest sequence that shows it."""
 
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
-from safety.machine.stage import Theatre, theatre
+from bulk_sync_mcp.operations import activate_bulk_sync
+from safety.machine.stage import Theatre, Unaccounted, theatre
 from safety.machine.test_teeth import MIRROR, SHOP, Scenario, Stage, agreed, do, play
 
 
@@ -63,6 +65,28 @@ def test_a_table_known_to_have_lost_its_key_is_not_dropped_unasked(house: Theatr
         await do(stage, "run one table")
 
     play(house, scenario)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["guarded", "not guarded"])
+def test_a_snapshot_that_would_ask_is_not_had_by_a_schedule(
+    whole: bool, house: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its configuration has changed, so that its next run asks; its schedule, switched on, would start it unasked."""
+
+    async def scenario(stage: Stage) -> None:
+        await do(stage, "new columns stay out", MIRROR)
+        await do(stage, "activate", MIRROR)
+
+    if whole:
+        play(house, scenario)
+        return
+
+    async def nothing(*_: Any) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(activate_bulk_sync, "first_firing", nothing)
+    with pytest.raises(Unaccounted, match="first firing of Mirror: nobody agreed to activate_bulk_sync"):
+        play(house, scenario)
 
 
 def test_a_run_elsewhere_proves_nothing_once_the_connection_is_moved_back(house: Theatre) -> None:
