@@ -1,6 +1,6 @@
 """One table of a run: plan it, stage it, apply it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -148,16 +148,19 @@ def survey(
         stamp_type = destination.type_name("TIMESTAMP")
     else:
         data, stamp_type = (), "TIMESTAMP"
-    stamps = _stamps(job, plan, stamp_type)
+    merged_into = existing if existing is not None and strategy.write == "merge" else {}
+    stamps = _stamps(job, plan, stamp_type, merged_into)
     if destination is not None and existing is not None:
         _check_shape(job, plan, strategy, existing, state, data + stamps, adopted=strategy.adopts)
     plan, conditions = _conditions(plan, strategy, watermark, scratch)
     return Table(output, plan, existing, state, strategy, data, stamps, conditions, shape.read_in_key_order)
 
 
-def _stamps(job: RunJob, plan: TablePlan, kind: str) -> tuple[OutputColumn, ...]:
+def _stamps(job: RunJob, plan: TablePlan, kind: str, merged_into: Iterable[str]) -> tuple[OutputColumn, ...]:
+    """`merged_into` are the columns of an output that keeps its rows."""
     wanted = [names.CREATED_AT, names.UPDATED_AT] if job.record_timestamps else []
-    if plan.key and not job.hard_deletes:
+    # Rows that were marked before hard deletes were switched on may come back.
+    if plan.key and (not job.hard_deletes or names.DELETED_AT in merged_into):
         wanted.append(names.DELETED_AT)
     return tuple(OutputColumn(one, kind) for one in wanted)
 

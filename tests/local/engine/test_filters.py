@@ -108,6 +108,22 @@ def test_a_filter_that_cannot_be_applied_fails_the_table_by_name(
     assert words in (outcome.message or "")
 
 
+OF_THE_API = """Equality, Inequality, IsNull, IsNotNull, True, False, OnOrAfter, OnOrBefore, GreaterThan, GreaterThanEqual,
+LessThan, LessThanEqual, StringContains, StringStartsWith, StringEndsWith, StringDoesNotContain, StringDoesNotStartWith,
+StringDoesNotEndWith, StringOneOf, StringNotOneOf, Between, ArrayContains, ArrayDoesNotContain, InTheLast,
+RelativeOnOrBefore, RelativeOnOrAfter, StringLike, StringNotLike, StringMatchesTrimmed""".replace("\n", " ").split(", ")
+"""api/README.md 6."""
+
+
+def test_every_filter_function_of_the_api_is_tried_here_or_refused_by_name(things: Workspace) -> None:
+    tried = {function for _, function, _, _ in CASES}
+    for function in sorted(set(OF_THE_API) - tried):
+        table = TableJob("things", filters=(RowFilter("name", function, "x"),))
+        said = things.run("duckdb", table).finished["things"].message or ""
+        assert f"The filter function {function} on the field name is not offered for tables" in said
+    assert tried <= set(OF_THE_API)
+
+
 def test_a_filter_value_is_never_sql(things: Workspace) -> None:
     table = TableJob("things", filters=(RowFilter("name", "Equality", "x'; DROP TABLE things; --"),))
     things.load("duckdb", table)

@@ -79,6 +79,28 @@ def test_a_changed_type_fails_the_table_until_it_is_rebuilt(people: Workspace, t
 
 
 @pytest.mark.parametrize("to", DESTINATIONS)
+def test_a_changed_or_vanished_column_fails_its_table_alone(people: Workspace, to: str) -> None:
+    people.sql(
+        "CREATE TABLE changed (id INTEGER PRIMARY KEY, v INTEGER)", "INSERT INTO changed VALUES (1, 1)",
+        "CREATE TABLE vanished (id INTEGER PRIMARY KEY, v INTEGER)", "INSERT INTO vanished VALUES (1, 1)",
+    )  # fmt: skip
+    tables = ("changed", "people", "vanished")
+    people.load(to, *tables)
+    people.sql(
+        "DROP TABLE changed", "CREATE TABLE changed (id INTEGER PRIMARY KEY, v TEXT)", "INSERT INTO changed VALUES (1, 'x')",
+        "ALTER TABLE vanished DROP COLUMN v", "UPDATE people SET name = 'Ann'",
+    )  # fmt: skip
+    finished = people.run(to, *tables).finished
+    assert [finished[one].status for one in tables] == ["failed", "completed", "failed"]
+    for table in ("changed", "vanished"):
+        assert "Deselect" in (finished[table].message or "")
+        assert "rebuild" in (finished[table].message or "")
+        assert [(row["id"], row["v"]) for row in people.rows(to, table)] == [(1, 1)]
+    assert {row["name"] for row in people.rows(to, "people")} == {"Ann"}
+    people.load(to, *tables, resync_mode="rebuild")
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
 def test_a_deselected_column_stays_as_it_is(people: Workspace, to: str) -> None:
     people.load(to, "people")
     people.sql("UPDATE people SET name = 'Ann', age = 99", "INSERT INTO people VALUES (3, 'eve', 50)")

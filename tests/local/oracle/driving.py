@@ -84,7 +84,9 @@ class Stage:
             if any(one.name == change[1].name for one in columns):
                 return setup, rows
             return replace(setup, columns=(*columns, change[1])), [[*row, change[2]] for row in rows]
-        free = [index for index, one in enumerate(columns) if one.name not in setup.key]
+        # The settings of the sync were made for these columns.
+        fixed = {*setup.key, *(one for one, _, _ in setup.filters), *([setup.tracking] if setup.cutoff else [])}
+        free = [index for index, one in enumerate(columns) if one.name not in fixed]
         if len(free) < 2:
             return setup, rows
         place = free[change[1] % len(free)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bulk_sync_local.connectors.base import Confinement
-from bulk_sync_local.engine.job import Endpoint, FieldChoice, RunJob, TableJob, TableOutcome
+from bulk_sync_local.engine.job import Endpoint, FieldChoice, RowFilter, RunJob, TableJob, TableOutcome
 from bulk_sync_local.engine.runner import run_job
 from local.oracle.driving import Outcome
 from local.oracle.histories import Settings, Step, TableSetup
@@ -76,6 +76,8 @@ def _table(source: str, setup: TableSetup) -> TableJob:
     return TableJob(
         table_id(source, setup.name),
         choices,
+        filters=tuple(RowFilter(*one) for one in setup.filters),
         tracking_field=setup.tracking,
+        data_cutoff=setup.cutoff,
         user_output_name=setup.user_output_name,
     )

@@ -63,6 +63,29 @@ TRACKED = {
 }  # fmt: skip
 
 
+DIGESTED = ("INTEGER", "BIGINT", "TEXT", "VARCHAR", "BLOB", "DATE", "bigint", "text", "bytea", "date", "whole numbers")
+"""Types to obfuscate: the digest is of their bytes, or of a text that leaves no choice."""
+
+
+FILTERED: dict[str, type] = {
+    "INTEGER": int, "BIGINT": int, "bigint": int, "integer": int, "whole numbers": int, "SMALLINT": int,
+    "TEXT": str, "VARCHAR": str, "text": str, "anything else": str,
+}  # fmt: skip
+NUMERIC = ("Equality", "Inequality", "GreaterThan", "LessThanEqual", "IsNull", "IsNotNull")
+TEXTUAL = (
+    "Equality",
+    "Inequality",
+    "GreaterThan",
+    "StringContains",
+    "StringDoesNotStartWith",
+    "StringEndsWith",
+    "IsNotNull",
+)
+CUTOFF = "1999-12-31T23:00:00-01:00"
+"""The first moment of 2000; a date is compared by the day this falls on in UTC."""
+CUT = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "DATE")
+
+
 @dataclass(frozen=True)
 class TableSetup:
     """A source table and what the sync says about it."""
@@ -75,6 +98,8 @@ class TableSetup:
     deselected: tuple[str, ...] = ()
     obfuscated: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
+    filters: tuple[tuple[str, str, Any], ...] = ()
+    cutoff: str | None = None
 
 
 @dataclass(frozen=True)
@@ -150,9 +175,25 @@ def tables(draw: st.DrawFn, source: str, target: str, name: str) -> TableSetup:
         rest = [one.name for one in columns[key:]]
         setup = replace(setup, deselected=(draw(st.sampled_from(rest)),)) if len(columns) > 1 and rest else setup
     if draw(_rarely(4)):
+        digested = [one.name for one in columns if one.type in DIGESTED and one.name not in setup.deselected]
+        setup = replace(setup, obfuscated=(draw(st.sampled_from(digested)),)) if digested else setup
+    if draw(_rarely(4)):
         renamed = draw(st.sampled_from(columns)).name
         setup = replace(setup, renamed=((renamed, 'My "col"'),)) if renamed not in setup.deselected else setup
+    if draw(_rarely(4)) and (comparable := [one for one in columns if one.type in FILTERED]):
+        column = draw(st.sampled_from(comparable))
+        value = draw(_compared(column.type))
+        function = draw(st.sampled_from(TEXTUAL if isinstance(value, str) else NUMERIC))
+        setup = replace(setup, filters=((column.name, function, value),))
+    if tracked and draw(_rarely(4)) and mapping.carried_as(source, columns[key].type) in CUT:
+        setup = replace(setup, cutoff=CUTOFF)
     return setup
+
+
+def _compared(declared: str) -> st.SearchStrategy[Any]:
+    if FILTERED[declared] is int:
+        return st.sampled_from([0, 1, -1, 7, 100])
+    return st.sampled_from(["", "a", "x", "x" * 70_000, "some", "'", "%_"])
 
 
 def _edits(source: str, setup: TableSetup) -> st.SearchStrategy[tuple[tuple[Any, ...], ...]]:

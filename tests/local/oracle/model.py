@@ -5,14 +5,14 @@ shall show; a time stamp is the number of the run that set it.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from local.oracle.histories import PLAIN_NAMES, Settings, Step, TableSetup
 from local.oracle.mapping import arrives_as, carried_as
-from local.oracle.meanings import Clock, Day, clock_text, date_text
+from local.oracle.meanings import DAY, Clock, Day, Moment, clock_text, date_text, days_of
 from local.oracle.sources import table_id
 from local.oracle.values import UNFIT, carry, order, present, same_key
 
@@ -123,6 +123,8 @@ class World:
         key = tuple(names.get(one, "") for one in setup.key) if mode == "replicate" else ()
         if "" in key or (setup.tracking and setup.tracking not in there):
             return Expected("failed")
+        if any(column not in there for column, _, _ in setup.filters):
+            return Expected("failed")
         if mode == "append" and resync == "refetch":
             return Expected("failed")
         carried = {
@@ -175,10 +177,19 @@ class World:
             elif mode == "append":
                 self._add(output, stamped)
             else:
-                self._merge(output, stamped, read.keys, key, settings, judges=not incremental)
+                judged = self._judged(setup, names) if setup.cutoff else None
+                self._merge(output, stamped, judged, key, settings, judges=not incremental)
         watermark = read.watermark if read.watermark is not None or not incremental else known and known.watermark
         self.remembered[name] = Remembered(mode, key, names, setup.tracking, watermark)
-        return Expected("completed", len(read.rows), read.keyless, None if incremental else read.warnings)
+        partly = incremental or setup.filters or setup.cutoff
+        return Expected("completed", len(read.rows), read.keyless, None if partly else read.warnings)
+
+    def _judged(self, setup: TableSetup, names: Mapping[str, str]) -> Callable[[dict[str, Any]], bool]:
+        """Which rows of the output a run would read if the source still had them, where it does not read old ones."""
+        if setup.tracking not in names or setup.tracking in setup.obfuscated:
+            return lambda row: False
+        column = names[setup.tracking]
+        return lambda row: row[column] is not None and order(row[column]) >= _cutoff(row[column])
 
     def _names_possible(self, output: str, columns: list[str]) -> bool:
         folded = [column.casefold() for column in columns]
@@ -212,8 +223,9 @@ class World:
         place = {one.name: index for index, one in enumerate(setup.columns)}
         carried = {one.name: carried_as(self.source, one.type) for one in setup.columns}
         watched = [*(one.name for one in selected)]
-        if setup.tracking and setup.tracking not in watched:
-            watched.append(setup.tracking)
+        for column in [setup.tracking, *(one[0] for one in setup.filters)]:
+            if column and column not in watched:
+                watched.append(column)
         read = _Read()
         kept: dict[Any, tuple[Any, int, dict[str, Any], int]] = {}
         for number, row in enumerate(rows):
@@ -225,6 +237,10 @@ class World:
                 values[column] = None if value is UNFIT else value
             read.warnings += mine
             tracked = values[setup.tracking] if setup.tracking else None
+            if setup.cutoff and tracked is not None and order(tracked) < _cutoff(tracked):
+                continue
+            if not all(_passes(values[column], function, value) for column, function, value in setup.filters):
+                continue
             if watermark is not None:
                 if tracked is None or order(tracked) < order(watermark):
                     continue
@@ -273,8 +289,8 @@ class World:
         output.rows += [dict.fromkeys(output.columns) | one for one in rows]
 
     def _merge(
-        self, output: Output, rows: Sequence[dict[str, Any]], identities: Sequence[Any], key: tuple[str, ...],
-        settings: Settings, *, judges: bool,
+        self, output: Output, rows: Sequence[dict[str, Any]], judged: Callable[[dict[str, Any]], bool] | None,
+        key: tuple[str, ...], settings: Settings, *, judges: bool,
     ) -> None:  # fmt: skip
         now = Run(self.runs)
         # By what is at the destination: a key that it keeps in another form is looked for in that form.
@@ -298,7 +314,7 @@ class World:
                     old[UPDATED] = now
         if judges:
             for identity, old in place.items():
-                if identity in seen:
+                if identity in seen or (judged is not None and not judged(old)):
                     continue
                 if settings.hard_deletes:
                     output.rows.remove(old)
@@ -307,6 +323,32 @@ class World:
                     if settings.record_timestamps:
                         old[UPDATED] = now
         self._add(output, new)
+
+
+def _cutoff(like: Any) -> int:
+    """The first moment of 2000 in the unit of `like`."""
+    days = days_of(2000, 1, 1)
+    return days if isinstance(like, Day) else days * DAY * (1000 if isinstance(like, Moment) else 1)
+
+
+_TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    "Equality": lambda one, other: one == other,
+    "Inequality": lambda one, other: one != other,
+    "GreaterThan": lambda one, other: order(one) > order(other),
+    "LessThanEqual": lambda one, other: order(one) <= order(other),
+    "StringContains": lambda one, other: other in one,
+    "StringDoesNotStartWith": lambda one, other: not one.startswith(other),
+    "StringEndsWith": lambda one, other: one.endswith(other),
+}
+
+
+def _passes(value: Any, function: str, other: Any) -> bool:
+    """Whether a row filter lets a value through. NULL passes the functions that say what a value is not."""
+    if function in ("IsNull", "IsNotNull"):
+        return (value is None) == (function == "IsNull")
+    if value is None:
+        return function in ("Inequality", "StringDoesNotStartWith")
+    return _TESTS[function](value, other)
 
 
 @dataclass

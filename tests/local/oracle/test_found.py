@@ -79,3 +79,20 @@ def test_an_infinite_number_among_sqlites_dates_is_no_infinite_date(workspace: W
     first, second = workspace.rows("duckdb", "t")
     assert first["v"] is None
     assert second["v"] is not None
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_a_row_marked_deleted_that_comes_back_is_live_again_with_hard_deletes_too(
+    workspace: Workspace, to: str
+) -> None:
+    workspace.sql(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)", "INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')"
+    )
+    workspace.load(to, "t")
+    workspace.sql("DELETE FROM t WHERE id > 1")
+    workspace.load(to, "t")
+    workspace.sql("INSERT INTO t VALUES (2, 'b')")
+    workspace.load(to, "t", hard_deletes=True)
+    assert [(row["id"], row["deleted"]) for row in workspace.data(to, "t")] == [(1, False), (2, False)]
+    workspace.load(to, "t", hard_deletes=True, resync_mode="rebuild")
+    assert "_polytomic_deleted_at" not in workspace.rows(to, "t")[0]
