@@ -148,7 +148,7 @@ def survey(
         stamp_type = destination.type_name("TIMESTAMP")
     else:
         data, stamp_type = (), "TIMESTAMP"
-    merged_into = existing if existing is not None and strategy.write == "merge" else {}
+    merged_into = tuple(existing) if existing is not None and strategy.write == "merge" else ()
     stamps = _stamps(job, plan, stamp_type, merged_into)
     if destination is not None and existing is not None:
         _check_shape(job, plan, strategy, existing, state, data + stamps, adopted=strategy.adopts)
