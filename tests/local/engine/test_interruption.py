@@ -1,10 +1,4 @@
-"""Cancelled and killed runs: the output is as it was before, or as it is after; never between."""
-
-import signal
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
+"""Cancelled runs: the output is as it was before. For killed ones see `tests/local/kills`."""
 
 import pytest
 
@@ -12,7 +6,6 @@ from local.engine.kit import CancelAt, Recorder, Workspace
 
 DESTINATIONS = ("duckdb", "sqlite", "parquet")
 ROWS = 130_000  # two batches
-SERVER = Path(__file__).resolve().parents[3] / "server"
 
 
 def fill(workspace: Workspace, name: str) -> None:
@@ -76,52 +69,3 @@ def test_a_table_cancelled_before_it_starts_reads_nothing(workspace: Workspace) 
     recorder = workspace.run("duckdb", "big", recorder=Recorder(cancel=lambda records: True))
     assert recorder.finished["big"].status == "canceled"
     assert recorder.progress == {}
-
-
-RUN = """
-    import os, signal, sys
-    sys.path.insert(0, sys.argv[1])
-    from pathlib import Path
-    from bulk_sync_local.connectors.base import Confinement
-    from bulk_sync_local.engine.job import Endpoint, RunJob, TableJob
-    from bulk_sync_local.engine.runner import run_job
-
-    class Reporter:
-        asked = 0
-        def table_started(self, schema_id, output_name): pass
-        def table_progress(self, schema_id, records): pass
-        def table_finished(self, schema_id, outcome): print(outcome.status)
-        def log(self, schema_id, level, message): pass
-        def cancel_requested(self, schema_id):
-            self.asked += 1
-            if self.asked == int(sys.argv[5]):
-                os.kill(os.getpid(), signal.SIGKILL)
-            return False
-
-    folder = Path(sys.argv[2])
-    job = RunJob("e", "sync-1", Endpoint("sqlite", {"path": "source.sqlite"}),
-                 Endpoint(sys.argv[3], {"path": sys.argv[4]}), (TableJob("big"),), resync_mode="rebuild")
-    run_job(job, Reporter(), Confinement((folder,), folder))
-"""
-
-
-@pytest.mark.parametrize(("to", "path"), [("duckdb", "out.duckdb"), ("sqlite", "out.sqlite"), ("parquet", "out")])
-@pytest.mark.parametrize("moment", [3, 5, 7])
-def test_a_killed_run_leaves_the_output_before_or_after(workspace: Workspace, to: str, path: str, moment: int) -> None:
-    """`moment` is the how-manieth question about cancelling: while reading (3), then between the statements."""
-    fill(workspace, "old")
-    workspace.load(to, "big")
-    fill(workspace, "new")
-    child = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(RUN), str(SERVER), str(workspace.path), to, path, str(moment)],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert child.returncode in (-signal.SIGKILL, 0), child.stderr
-    expected = "new" if child.returncode == 0 else "old"
-    assert seen(workspace, to) == (ROWS, {expected})
-    workspace.load(to, "big", resync_mode="rebuild")
-    assert seen(workspace, to) == (ROWS, {"new"})
-    left = [file.name for file in workspace.path.rglob("*") if "__stage_" in file.name]
-    assert left == []

@@ -1,12 +1,8 @@
-"""Cancelled, cut off and killed: the output is as it was before, or as it is after; never between."""
+"""Cancelled and cut off: the output is as it was before. For killed workers see `tests/local/kills`."""
 
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +12,6 @@ from local.postgres.kit import POSTGRES, PostgresWorkspace
 from local.postgres.server import PASSWORD, running
 
 ROWS = 20_000
-SERVER = Path(__file__).resolve().parents[3] / "server"
 
 
 def fill(workspace: PostgresWorkspace, name: str) -> None:
@@ -107,56 +102,6 @@ def test_a_source_backend_ended_while_it_is_read_fails_that_table_alone(workspac
     workspace.run("duckdb", "shop.a", "shop.b", recorder=recorder, source=workspace.endpoint)
     assert [one.status for one in recorder.finished.values()] == ["failed", "completed"]
     assert "Reading the table shop.a failed" in (recorder.finished["shop.a"].message or "")
-
-
-RUN = """
-    import json, os, signal, sys
-    sys.path.insert(0, sys.argv[1])
-    from pathlib import Path
-    from bulk_sync_local.connectors.base import Confinement
-    from bulk_sync_local.engine.job import Endpoint, RunJob, TableJob
-    from bulk_sync_local.engine.runner import run_job
-
-    class Reporter:
-        asked = 0
-        def table_started(self, schema_id, output_name): pass
-        def table_progress(self, schema_id, records): pass
-        def table_finished(self, schema_id, outcome): print(outcome.status)
-        def log(self, schema_id, level, message): pass
-        def cancel_requested(self, schema_id):
-            self.asked += 1
-            if self.asked == int(sys.argv[3]):
-                os.kill(os.getpid(), signal.SIGKILL)
-            return False
-
-    folder = Path(sys.argv[2])
-    job = RunJob("e", "sync-1", Endpoint("sqlite", {"path": "source.sqlite"}),
-                 Endpoint("postgresql", json.loads(os.environ["SETTINGS"])), (TableJob("big"),), resync_mode="rebuild")
-    run_job(job, Reporter(), Confinement((folder,), folder))
-"""
-
-
-@pytest.mark.parametrize("moment", [2, 6])
-def test_a_killed_run_leaves_the_output_as_it_was_and_nothing_else(workspace: PostgresWorkspace, moment: int) -> None:
-    import json
-
-    fill(workspace, "old")
-    workspace.load(POSTGRES, "big")
-    fill(workspace, "new")
-    child = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(RUN), str(SERVER), str(workspace.path), str(moment)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "SETTINGS": json.dumps(workspace.settings)},
-    )
-    assert child.returncode == -signal.SIGKILL, child.stderr
-    assert seen(workspace) == (ROWS, {"old"})
-    workspace.load(POSTGRES, "big", resync_mode="rebuild")
-    assert seen(workspace) == (ROWS, {"new"})
-    stages = "SELECT relname FROM pg_class WHERE relname ~ '^__stage'"
-    assert workspace.pg(stages) == []
-    assert [file.name for file in workspace.path.iterdir()] == ["source.sqlite"]
 
 
 def test_a_server_that_dies_leaves_the_output_as_it_was(workspace: PostgresWorkspace) -> None:
