@@ -51,9 +51,9 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for name, text in COMMANDS.items():
         one = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        _common(one)
         if only not in (None, name):
             continue
+        _common(one)
         importlib.import_module(f"bulk_sync_mcp.commands.{name}").add_flags(one)
     return top
 
