@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -23,7 +24,7 @@ from filelock import FileLock
 from mcp.client.client import Client
 from mcp.shared.exceptions import MCPError
 
-from bulk_sync_local import supervisor, worker
+from bulk_sync_local import app, supervisor, worker
 from bulk_sync_local.clock import system_clock
 from bulk_sync_mcp.composition import Application, compose
 from bulk_sync_mcp.settings import Settings
@@ -75,11 +76,17 @@ def _spawn(self: Any, execution_id: str) -> None:
         work()
 
 
+async def _at_once(work: Callable[..., Any], *arguments: Any) -> Any:
+    """What the service's threads are replaced with: handing each request to one takes longer than answering it."""
+    return work(*arguments)
+
+
 @contextmanager
 def in_process() -> Generator[Vault]:
-    """Runs in this process, and a kind of connection with a password."""
+    """Requests answered and runs carried out in this thread, and a kind of connection with a password."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(supervisor.Supervisor, "_spawn", _spawn)
+        patch.setattr(app, "to_thread", SimpleNamespace(run_sync=_at_once))
         yield with_vault(patch)
 
 
