@@ -65,11 +65,17 @@ def _stamp(load: Load, which: str) -> bool:
 def _changed(load: Load, output: str) -> str | None:
     """Which matching rows are written: only those that differ, so that `_polytomic_updated_at` tells when a row
     last changed. None when the rows have nothing beside their key."""
-    values = [column.name for column in load.data if column.name not in load.key]
-    changed = [f"{output}.{name(one)} IS DISTINCT FROM s.{name(one)}" for one in values]
+    values = [column for column in load.data if column.name not in load.key]
+    changed = [f"{_compared(one, output)} IS DISTINCT FROM {_compared(one, 's')}" for one in values]
     if _stamp(load, names.DELETED_AT):
         changed.append(f"{output}.{name(names.DELETED_AT)} IS NOT NULL")
     return " OR ".join(changed) or None
+
+
+def _compared(column: OutputColumn, table: str) -> str:
+    value = f"{table}.{name(column.name)}"
+    # A month and thirty days are equal, and not the same.
+    return f"CAST({value} AS VARCHAR)" if column.type.casefold() == "interval" else value
 
 
 def _update(load: Load, output: str, stage: str) -> list[str]:

@@ -85,7 +85,9 @@ class Stage:
                 return setup, rows
             return replace(setup, columns=(*columns, change[1])), [[*row, change[2]] for row in rows]
         # The settings of the sync were made for these columns.
-        fixed = {*setup.key, *(one for one, _, _ in setup.filters), *([setup.tracking] if setup.cutoff else [])}
+        fixed = {*setup.key, *(one for one, _, _ in setup.filters)}
+        if setup.cutoff or change[0] == "retype":
+            fixed.add(setup.tracking)
         free = [index for index, one in enumerate(columns) if one.name not in fixed]
         if len(free) < 2:
             return setup, rows

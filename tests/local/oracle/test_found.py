@@ -96,3 +96,14 @@ def test_a_row_marked_deleted_that_comes_back_is_live_again_with_hard_deletes_to
     assert [(row["id"], row["deleted"]) for row in workspace.data(to, "t")] == [(1, False), (2, False)]
     workspace.load(to, "t", hard_deletes=True, resync_mode="rebuild")
     assert "_polytomic_deleted_at" not in workspace.rows(to, "t")[0]
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_a_month_that_becomes_thirty_days_is_written(workspace: Workspace, to: str) -> None:
+    workspace.duck("CREATE TABLE t (id INTEGER PRIMARY KEY, v INTERVAL)", "INSERT INTO t VALUES (1, '1 month')")
+    workspace.load(to, "t", source=DUCKDB)
+    # An UPDATE of DuckDB itself leaves a value that is equal.
+    workspace.duck("DELETE FROM t", "INSERT INTO t VALUES (1, '30 days')")
+    workspace.load(to, "t", source=DUCKDB)
+    (row,) = workspace.query(to, "SELECT CAST(v AS VARCHAR) AS v FROM {}", "t")
+    assert row["v"] == "30 days"
