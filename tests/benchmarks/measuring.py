@@ -181,7 +181,13 @@ def _child(work: Callable[[Path], None], folder: Path, answers: Any) -> None:
     seconds = time.perf_counter() - begun
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-    answers.put(Measured(seconds, cpu, own.ru_maxrss / 1024))
+    answers.put(Measured(seconds, cpu, _peak()))
+
+
+def _peak() -> float:
+    """Peak resident memory of this process in MB. Not `ru_maxrss`, which begins at what the parent had."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
 def measured(work: Callable[[Path], None], folder: Path) -> Measured:

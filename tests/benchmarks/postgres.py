@@ -58,6 +58,7 @@ def psql(folder: Path, *commands: str, out: Path = Path(os.devnull)) -> None:
                 "PGDATABASE": to["database"],
                 "PGUSER": to["username"],
                 "PGPASSWORD": to["password"],
+                "PGOPTIONS": "-c client_min_messages=warning",
             },
         )
 

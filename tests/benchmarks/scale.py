@@ -36,6 +36,7 @@ SMALL = 1_000  # rows of each of many tables
 
 def destination(folder: Path, into: str) -> Place:
     if into == "postgresql":
+        postgres.psql(folder, "DROP SCHEMA IF EXISTS loaded CASCADE")
         return "postgresql", postgres.settings(folder)
     (folder / "out.duckdb").unlink(missing_ok=True)
     return "duckdb", {"path": "out.duckdb"}
