@@ -25,7 +25,7 @@ from bulk_sync_local.engine.ports import (
     Source,
     TableFailed,
 )
-from bulk_sync_local.engine.sql import name, text
+from bulk_sync_local.engine.sql import first_row, name, text
 from bulk_sync_local.engine.stage import Cleaned, Stage, Watch
 from bulk_sync_local.engine.strategy import Existing, Refused, Situation, Strategy, choose
 from bulk_sync_local.engine.values import settled
@@ -223,6 +223,11 @@ def _conditions(
             plan = replace(plan, cutoff=cutoff)
             ready.append(cutoff)
     if strategy.read != "all" and plan.tracking is not None and watermark is not None:
+        if not first_row(scratch, f"SELECT TRY_CAST(? AS {plan.tracking.type}) IS NOT NULL", [watermark])[0]:
+            raise TableFailed(
+                f"The tracking field {plan.tracking.name} is {plan.tracking.type} now, and the latest value that was "
+                f"read, {watermark}, is none. Run this table once with resync_mode resync or rebuild."
+            )
         function = "GreaterThanEqual" if strategy.read == "since_inclusive" else "GreaterThan"
         ready.append(Condition(plan.tracking.name, plan.tracking.type, function, (watermark,)))
     return plan, tuple(ready)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bulk_sync_local.engine.job import Endpoint, TableJob
+from bulk_sync_local.engine.job import Endpoint, FieldChoice, TableJob
 from local.engine.kit import Workspace
 
 DESTINATIONS = ("duckdb", "sqlite", "parquet")
@@ -42,8 +42,6 @@ def test_a_column_called_as_the_stage_calls_its_hidden_ones_is_loaded(workspace:
     workspace.sql(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, at INTEGER, __hidden_0 TEXT)", "INSERT INTO t VALUES (1, 2, 'x')"
     )
-    from bulk_sync_local.engine.job import FieldChoice
-
     table = TableJob("t", (FieldChoice("at", enabled=False),), tracking_field="at")
     for _ in range(2):
         workspace.load("duckdb", table)
@@ -107,3 +105,14 @@ def test_a_month_that_becomes_thirty_days_is_written(workspace: Workspace, to: s
     workspace.load(to, "t", source=DUCKDB)
     (row,) = workspace.query(to, "SELECT CAST(v AS VARCHAR) AS v FROM {}", "t")
     assert row["v"] == "30 days"
+
+
+def test_a_hidden_tracking_field_of_another_type_fails_with_a_remedy(workspace: Workspace) -> None:
+    table = TableJob("t", (FieldChoice("at", enabled=False),), tracking_field="at")
+    workspace.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, at INTEGER)", "INSERT INTO t VALUES (1, 5)")
+    workspace.load("duckdb", table)
+    workspace.sql("DROP TABLE t", "CREATE TABLE t (id INTEGER PRIMARY KEY, at TIMESTAMP)")
+    said = workspace.run("duckdb", table).finished["t"].message or ""
+    assert "The tracking field at is TIMESTAMP now" in said
+    workspace.load("duckdb", table, resync_mode="resync")
+    workspace.load("duckdb", table)
