@@ -133,8 +133,14 @@ def _sqlite(place: Path, table: str, columns: Sequence[Column], constraint: str,
     with closing(sqlite3.connect(place)) as db:
         db.execute(f"DROP TABLE IF EXISTS {quoted(table)}")
         db.execute(f"CREATE TABLE {quoted(table)} ({definitions}{constraint})")
-        holes = ", ".join("?" * len(columns))
-        db.executemany(f"INSERT OR IGNORE INTO {quoted(table)} VALUES ({holes})", rows)
+        statement = f"INSERT OR IGNORE INTO {quoted(table)} VALUES ({', '.join('?' * len(columns))})"
+        for row in rows:
+            try:
+                db.execute(statement, row)
+            except sqlite3.IntegrityError as error:
+                # A key of type INTEGER is SQLite's row id, which holds nothing else and which IGNORE does not cover.
+                if str(error) != "datatype mismatch":
+                    raise
         db.commit()
 
 
