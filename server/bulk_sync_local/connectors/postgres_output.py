@@ -39,11 +39,13 @@ from bulk_sync_local.engine.names import STATE_TABLE
 from bulk_sync_local.engine.passing import BATCH_ROWS as PASSED_ROWS
 from bulk_sync_local.engine.passing import Passing
 from bulk_sync_local.engine.ports import Load, SavedState, TableFailed
-from bulk_sync_local.engine.sql import first_row, name, names
+from bulk_sync_local.engine.sql import first_row, name, names, text
 from bulk_sync_local.engine.state import decode, find_statement, save_statements
 
 _SHORT = ("smallint", "integer", "bigint")
 _INDEXABLE_BYTES = 2500  # PostgreSQL takes about 2,700
+_FEW = 20
+"""How many times as large as the rows to merge an output is, for these to be few."""
 # Syncs that make the same schema or state table at the same moment would fail each other. Any fixed number will do.
 _MAKING = 7_202_551_901
 
@@ -226,9 +228,14 @@ class PostgresOutput:
         if becomes_output and load.key:
             self._index(load, stage)
         if load.strategy.write == "merge":
-            self._run(f"ANALYZE {stage}")
             if not self._catalog.has_index(load.output, load.key):
                 self._index(load, self.reference(load.output))
+            if self._few(load, stage):
+                # PostgreSQL, which reckons with a disk that has to seek, would sooner read the whole output, twice.
+                self._run("SET LOCAL enable_hashjoin = off")
+                self._run("SET LOCAL enable_mergejoin = off")
+            else:
+                self._run(f"ANALYZE {stage}")
 
     def _index(self, load: Load, table: str) -> None:
         """What merging finds rows by. Not unique, since the sync may be switched to append."""
@@ -237,6 +244,14 @@ class PostgresOutput:
         # A random name: those of a table's indexes stay when the table is renamed by hand.
         index = f"_bulk_sync_key_{secrets.token_hex(6)}"
         self._run(f"CREATE INDEX {name(index)} ON {table} ({names(load.key)})")
+
+    def _few(self, load: Load, stage: str) -> bool:
+        """Whether the rows of an increment are so few that they are best looked up in the index of the output."""
+        if load.strategy.absent != "keep" or not self._catalog.has_index(load.output, load.key):
+            return False
+        sizes = f"pg_relation_size({text(stage)}) * {_FEW} < pg_relation_size({text(self.reference(load.output))})"
+        ((few,),) = rows(self._connection, f"SELECT {sizes}")
+        return bool(few)
 
     def _longest_key(self, load: Load) -> int:
         """No key in the stage has more bytes than this."""
