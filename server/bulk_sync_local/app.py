@@ -47,12 +47,16 @@ def create_app(config: LocalConfig, *, clock: Clock = system_clock) -> Starlette
     """The service over `config`'s state directory, which is made when there is none.
 
     Without an API key in `config` every caller is let in: only for use inside one process.
-    `app.state.service.store.close()` closes idle files.
+    `app.state.stop()` fires no more schedules and closes idle files; serving does so at its end.
     """
     config.make_state_dir()
     store = Store(config.store_path)
     service = Service(config, store, clock, Supervisor(config, store, clock))
     scheduler = Scheduler(config, store, clock, service.supervisor)
+
+    def stop() -> None:
+        scheduler.stop()
+        store.close()
 
     @asynccontextmanager
     async def serving(_app: Starlette) -> AsyncGenerator[None]:
@@ -60,11 +64,12 @@ def create_app(config: LocalConfig, *, clock: Clock = system_clock) -> Starlette
         try:
             yield
         finally:
-            await to_thread.run_sync(scheduler.stop)
+            await to_thread.run_sync(stop)
 
     app = Starlette(routes=[_Everything(Api(service))], lifespan=serving)
     app.state.service = service
     app.state.scheduler = scheduler
+    app.state.stop = stop
     return app
 
 

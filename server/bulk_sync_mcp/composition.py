@@ -317,7 +317,7 @@ def _local_client(settings: Settings, backend: Backend, *, schedules: bool) -> "
             return await super().handle_async_request(request)
 
         async def aclose(self) -> None:
-            await anyio.to_thread.run_sync(app.state.scheduler.stop)
+            await anyio.to_thread.run_sync(app.state.stop)
 
     return ApiClient(backend, transport=InProcess(app=app, raise_app_exceptions=False))
 

@@ -89,6 +89,10 @@ class Output:
         self._given = self._written = 0
         self._room: asyncio.Event | None = None
         self._error: OSError | None = None
+        # Not `select`, which takes no descriptor above 1023.
+        self._ready = select.poll() if hasattr(select, "poll") else None
+        if self._ready is not None:
+            self._ready.register(descriptor, select.POLLOUT)
         self._thread = threading.Thread(target=self._write, name="standard output", daemon=True)
         self._thread.start()
 
@@ -120,10 +124,11 @@ class Output:
 
     def _at_once(self, data: bytes) -> bytes:
         """Writes as much as needs no waiting. Returns the rest: all of it where that cannot be told (Windows)."""
-        most = getattr(select, "PIPE_BUF", 0)
-        while data and most and self._error is None and select.select((), (self._wire,), (), 0)[1]:
-            self._put(data[:most])
-            data = data[most:]
+        if self._ready is None:
+            return data
+        while data and self._error is None and self._ready.poll(0):
+            self._put(data[: select.PIPE_BUF])
+            data = data[select.PIPE_BUF :]
         return data
 
     def _write(self) -> None:

@@ -164,3 +164,15 @@ anyio.run(main)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("answer\nafterwards\n", "by Python\nby a library\nby a child\n")
+
+
+async def test_a_process_with_many_open_files_is_answered_too(pipe: tuple[int, int]) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    far = fcntl.fcntl(pipe[1], fcntl.F_DUPFD, 1_500)
+    try:
+        output = Output(far)
+        await output.write("hello")
+        output.close()
+    finally:
+        os.close(far)
+    assert os.read(pipe[0], MIB) == b"hello"
