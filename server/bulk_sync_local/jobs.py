@@ -52,7 +52,16 @@ def build(
         hard_deletes=bool(advanced.get("hard_deletes")),
         truncate_existing=bool(advanced.get("truncate_existing")),
         record_timestamps=not sync.settings.disable_record_timestamps,
+        at_once=_at_once(sync, request),
     )
+
+
+def _at_once(sync: StoredSync, request: RunRequest) -> int | None:
+    """How many tables the sync's limits let a run load side by side."""
+    limits = sync.settings
+    if request.resync_mode is not None and limits.resync_concurrency_limit is not None:
+        return limits.resync_concurrency_limit
+    return limits.concurrency_limit
 
 
 def read_incrementally(sync: StoredSync, schema: StoredSchema) -> bool:

@@ -72,8 +72,8 @@ def parquet_file(file: Path, query: str) -> None:
         con.execute(f"COPY ({query}) TO '{file}'")
 
 
-def sqlite_file(file: Path, parquet: Path) -> None:
-    """A SQLite database with the table `orders`, of the rows of a Parquet file."""
+def sqlite_file(file: Path, parquet: Path, table: str = "orders") -> None:
+    """A table in a SQLite database, of the rows of a Parquet file."""
     import adbc_driver_sqlite.dbapi
     import duckdb
 
@@ -81,8 +81,8 @@ def sqlite_file(file: Path, parquet: Path) -> None:
     with duckdb.connect() as con, adbc_driver_sqlite.dbapi.connect(str(file)) as sqlite, sqlite.cursor() as cursor:
         reader = con.sql(f"SELECT * REPLACE ({as_sqlite}) FROM '{parquet}'").to_arrow_reader(65_536)
         columns = ", ".join(f"{column} {kind}" for column, kind in COLUMNS.items())
-        cursor.execute(f"CREATE TABLE orders ({columns})")
-        cursor.adbc_ingest("orders", reader, mode="append")
+        cursor.execute(f"CREATE TABLE {table} ({columns})")
+        cursor.adbc_ingest(table, reader, mode="append")
         sqlite.commit()
 
 
@@ -134,10 +134,11 @@ def run(
     destination: Place = ("duckdb", {"path": "out.duckdb"}),
     *,
     tables: Sequence[str] = ("orders",),
+    at_once: int | None = None,
     **settings: Any,
 ) -> None:
-    """Loads tables through the engine: from a folder or file, or from the schema `shop` of a database; into a file, or
-    into the schema `loaded`."""
+    """Loads tables through the engine, `at_once` side by side: from a folder or file, or from the schema `shop` of a
+    database; into a file, or into the schema `loaded`."""
     from bulk_sync_local.connectors.base import Confinement
     from bulk_sync_local.engine.job import Endpoint, RunJob, TableJob
     from bulk_sync_local.engine.runner import run_job
@@ -153,6 +154,7 @@ def run(
             for one in tables
         ),
         output_schema="loaded" if destination[0] == "postgresql" else None,
+        at_once=at_once,
     )
     run_job(job, reporter, Confinement((folder,), folder))
     wrong = [one for one in reporter.outcomes if one.status != "completed" or one.warnings]

@@ -88,6 +88,9 @@ class CsvTables(FileTables):
         super().__init__(tables)
         self._options = options
 
+    def beside(self) -> Source:
+        return CsvTables(self.tables, self._options)
+
     def relation(self, connection: Any, files: Sequence[Path]) -> str:
         """A `read_csv` call in which every column has the type it shall have."""
         file = text(glob_escaped(files[0]))

@@ -111,6 +111,9 @@ class DuckDBTables:
         self._places = {table_id(*row): row for row in rows if not is_reserved(row[1])}
         self._types: dict[str, dict[str, str]] = {}
 
+    def beside(self) -> Source:
+        return DuckDBTables(self._connection.cursor())
+
     def close(self) -> None:
         self._connection.close()
 

@@ -6,26 +6,34 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from bulk_sync_local.engine.apply import Replacing, statements
-from bulk_sync_local.engine.names import STATE_TABLE
-from bulk_sync_local.engine.ports import Load, SavedState, TableFailed
+from bulk_sync_local.engine.names import STATE_TABLE, stage_table
+from bulk_sync_local.engine.ports import Destination, Load, SavedState, TableFailed
 from bulk_sync_local.engine.sql import first_row, name
-from bulk_sync_local.engine.state import decode, find_statement, save_statements
+from bulk_sync_local.engine.state import decode, find_statement, make_statement, save_statements
+
+_MAKING = Lock()
 
 
 class DuckDBOutput:
-    """Outputs in one schema of an open DuckDB connection, which may spill to the folder `spill`."""
+    """Outputs in one schema of an open DuckDB connection, which may spill to the folder `spill`. `lane` tells those
+    that are open side by side apart."""
 
-    def __init__(self, connection: Any, schema: str, sync_id: str, spill: Path | None = None) -> None:
+    def __init__(self, connection: Any, schema: str, sync_id: str, spill: Path | None = None, lane: int = 0) -> None:
         self.scratch = connection
+        self.stage = stage_table(sync_id, lane)
         self._schema = schema
         self._sync_id = sync_id
         self._spill = spill
         self._begun = False
         # Three parts: a file and a schema of one name would make two ambiguous.
         (self._catalog,) = first_row(connection, "SELECT current_database()")
+
+    def beside(self, lane: int) -> Destination | None:
+        return DuckDBOutput(self.scratch.cursor(), self._schema, self._sync_id, lane=lane)
 
     def close(self) -> None:
         self.scratch.close()
@@ -66,15 +74,20 @@ class DuckDBOutput:
         return self.reference(stage)
 
     def begin(self) -> None:
+        self.make_place()
         self.scratch.execute("BEGIN")
         self._begun = True
-        self.scratch.execute(f"CREATE SCHEMA IF NOT EXISTS {name(self._catalog)}.{name(self._schema)}")
+
+    def make_place(self) -> None:
+        """What loads side by side share, ahead of their transactions: made by two at once it would fail one of them."""
+        with _MAKING:
+            self.scratch.execute(f"CREATE SCHEMA IF NOT EXISTS {name(self._catalog)}.{name(self._schema)}")
+            self.scratch.execute(make_statement(self.reference(STATE_TABLE)))
 
     def apply(self, load: Load) -> None:
         self.apply_statements(load)
-        for statement in save_statements(
-            self.reference(STATE_TABLE), self._sync_id, load.schema_id, load.state, load.now
-        ):
+        remembered = self.reference(STATE_TABLE)
+        for statement in save_statements(remembered, self._sync_id, load.schema_id, load.state, load.now):
             self.scratch.execute(statement)
         load.check_cancel()
         self._begun = False  # a COMMIT that fails has ended the transaction too

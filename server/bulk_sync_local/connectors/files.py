@@ -44,7 +44,7 @@ class FileTables:
     """An open folder of files; `relation` turns a table's files into something DuckDB selects from."""
 
     def __init__(self, tables: Mapping[str, list[Path]]) -> None:
-        self._tables = tables
+        self.tables = tables
         self._types: dict[str, dict[str, str]] = {}
         self._views: dict[str, str] = {}
         self._connection = connect(None, allowed_files=[file for files in tables.values() for file in files])
@@ -56,7 +56,7 @@ class FileTables:
         raise NotImplementedError  # csv.py and parquet.py say how their files are read
 
     def names(self) -> list[str]:
-        return sorted(self._tables)
+        return sorted(self.tables)
 
     def fields(self, table: str) -> tuple[SourceField, ...]:
         shape = self.shape(table)
@@ -64,10 +64,10 @@ class FileTables:
         return tuple(SourceField(c.name, c.name, field_type(c.type), types[c.name]) for c in shape.columns)
 
     def shape(self, table: str) -> Shape:
-        if table not in self._tables:
+        if table not in self.tables:
             raise ConnectorError(f"The source has no table {table} any more. Refresh the schemas of the connection.")
         if table not in self._types:
-            relation = self.relation(self._connection, self._tables[table])
+            relation = self.relation(self._connection, self.tables[table])
             self._views[table] = f"t{len(self._views)}"
             self._connection.execute(f"CREATE VIEW {self._views[table]} AS SELECT * FROM {relation}")
             rows = self._connection.execute(f"DESCRIBE {self._views[table]}").fetchall()

@@ -11,7 +11,7 @@ from bulk_sync_local.connectors import paths
 from bulk_sync_local.connectors.base import Confinement, ConnectorInfo, SourceTable
 from bulk_sync_local.connectors.confined import glob_escaped
 from bulk_sync_local.connectors.files import FileTables, tables_in
-from bulk_sync_local.connectors.parquet_output import ParquetOutput
+from bulk_sync_local.connectors.parquet_output import open_folder
 from bulk_sync_local.engine.job import RunJob
 from bulk_sync_local.engine.ports import Destination, Source
 from bulk_sync_local.engine.sql import text
@@ -62,7 +62,7 @@ class ParquetFolder:
             if read_only:
                 return None
             folder.mkdir()
-        return ParquetOutput(folder, confinement, job.sync_id, read_only=read_only)
+        return open_folder(folder, confinement, job.sync_id, read_only=read_only)
 
 
 def _open(configuration: Mapping[str, Any], confinement: Confinement) -> "ParquetTables":
@@ -71,6 +71,9 @@ def _open(configuration: Mapping[str, Any], confinement: Confinement) -> "Parque
 
 
 class ParquetTables(FileTables):
+    def beside(self) -> Source:
+        return ParquetTables(self.tables)
+
     def relation(self, connection: Any, files: Sequence[Path]) -> str:
         """Part files need not have the same columns; one that lacks a column has NULL there."""
         listed = ", ".join(text(glob_escaped(file)) for file in files)

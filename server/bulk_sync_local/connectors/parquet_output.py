@@ -13,13 +13,14 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bulk_sync_local.connectors import paths
 from bulk_sync_local.connectors.base import Confinement
 from bulk_sync_local.connectors.confined import connect, glob_escaped
 from bulk_sync_local.connectors.duckdb_output import DuckDBOutput
 from bulk_sync_local.engine.names import stage_table
-from bulk_sync_local.engine.ports import Load, SavedState, TableFailed
+from bulk_sync_local.engine.ports import Destination, Load, SavedState, TableFailed
 from bulk_sync_local.engine.sql import first_row, text
 from bulk_sync_local.engine.state import decode, encode
 
@@ -31,18 +32,37 @@ _OTHER_TYPE = {
 }  # fmt: skip
 
 
+def open_folder(folder: Path, confinement: Confinement, sync_id: str, *, read_only: bool) -> Destination:
+    """The folder as destination, rid of what a killed run of the sync has left in it."""
+    spill = folder / f"{stage_table(sync_id)}.spill"
+    if not read_only:
+        for left in folder.glob(f"{stage_table(sync_id)}*.tmp"):
+            left.unlink()
+        if spill.exists():
+            shutil.rmtree(spill)
+    return ParquetOutput(connect(None, allowed_folders=[folder], spill=spill), folder, confinement, sync_id, spill)
+
+
 class ParquetOutput(DuckDBOutput):
-    def __init__(self, folder: Path, confinement: Confinement, sync_id: str, *, read_only: bool) -> None:
-        stage = stage_table(sync_id)
+    def __init__(
+        self,
+        connection: Any,
+        folder: Path,
+        confinement: Confinement,
+        sync_id: str,
+        spill: Path | None = None,
+        lane: int = 0,
+    ) -> None:
+        super().__init__(connection, "main", sync_id, spill, lane)
         self._folder = folder
         self._confinement = confinement
-        self._temporary = folder / f"{stage}.tmp"
-        spill = folder / f"{stage}.spill"
-        if not read_only:
-            self._temporary.unlink(missing_ok=True)
-            if spill.exists():
-                shutil.rmtree(spill)
-        super().__init__(connect(None, allowed_folders=[folder], spill=spill), "main", sync_id, spill)
+        self._temporary = folder / f"{self.stage}.tmp"
+
+    def beside(self, lane: int) -> Destination | None:
+        return ParquetOutput(self.scratch.cursor(), self._folder, self._confinement, self._sync_id, lane=lane)
+
+    def make_place(self) -> None:
+        """The folder is there, and what the sync remembers is in the files."""
 
     def existing(self, output: str) -> Mapping[str, str] | None:
         file = self._file(output)

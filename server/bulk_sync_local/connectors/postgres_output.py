@@ -12,6 +12,7 @@ import hashlib
 import secrets
 import shutil
 from collections.abc import Callable, Generator, Mapping
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,12 @@ from bulk_sync_local.connectors.postgres_session import (
 from bulk_sync_local.connectors.postgres_types import handed_over, mends, output_type, stage_declaration
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.apply import statements
-from bulk_sync_local.engine.names import STATE_TABLE
+from bulk_sync_local.engine.names import STATE_TABLE, stage_table
 from bulk_sync_local.engine.passing import BATCH_ROWS as PASSED_ROWS
 from bulk_sync_local.engine.passing import Passing
-from bulk_sync_local.engine.ports import Load, SavedState, TableFailed
+from bulk_sync_local.engine.ports import Destination, Load, SavedState, TableFailed
 from bulk_sync_local.engine.sql import first_row, name, names, text
-from bulk_sync_local.engine.state import decode, find_statement, save_statements
+from bulk_sync_local.engine.state import decode, find_statement, make_statement, save_statements
 
 _SHORT = ("smallint", "integer", "bigint")
 _INDEXABLE_BYTES = 2500  # PostgreSQL takes about 2,700
@@ -70,8 +71,9 @@ class PostgresOutput:
         self._sync_id = sync_id
         self._settings = READ_ONLY if read_only else READ_WRITE
         self._spill = spill
+        self.stage = stage_table(sync_id)
         self.kept = frozenset[str]()
-        self._open: Any = self._connect()
+        self._open: Any = self._connect(first=True)
         try:
             self._check_schema()
         except BaseException:
@@ -80,6 +82,14 @@ class PostgresOutput:
         if spill is not None and spill.exists():
             shutil.rmtree(spill)
         self.scratch = duckdb_connect(None, spill=spill)
+
+    def beside(self, lane: int) -> Destination | None:
+        other = copy(self)
+        other.stage = stage_table(self._sync_id, lane)
+        other._spill = None
+        other._open = other._connect()
+        other.scratch = self.scratch.cursor()
+        return other
 
     def close(self) -> None:
         self.scratch.close()
@@ -153,7 +163,7 @@ class PostgresOutput:
 
     def _apply(self, load: Load, hand_over: Callable[[], None], state: Callable[[], SavedState]) -> None:
         with worded(self._place, "Loading into the destination", TableFailed):
-            self._make_schema()
+            self._make_place()
             if load.strategy.write == "recreate":
                 self._check_dependents(load.output)
             becomes_output = load.strategy.write in ("create", "recreate")
@@ -171,10 +181,14 @@ class PostgresOutput:
             load.check_cancel()
         self._commit()
 
-    def _make_schema(self) -> None:
-        if not self._catalog.has_schema():
-            self._run(f"SELECT pg_advisory_xact_lock({_MAKING})")
-            self._run(f"CREATE SCHEMA IF NOT EXISTS {name(self._schema)}")
+    def _make_place(self) -> None:
+        """What loads side by side share, in a transaction of its own: made by two at once it would fail one of them."""
+        if self._catalog.has_schema() and self._catalog.columns(STATE_TABLE) is not None:
+            return
+        self._run(f"SELECT pg_advisory_xact_lock({_MAKING})")
+        self._run(f"CREATE SCHEMA IF NOT EXISTS {name(self._schema)}")
+        self._run(make_statement(self.reference(STATE_TABLE)))
+        self._connection.commit()
 
     def _check_dependents(self, output: str) -> None:
         found = self._catalog.dependents(output)
@@ -261,7 +275,6 @@ class PostgresOutput:
         return int(first_row(self.scratch, f"SELECT {lengths} FROM {self.stage_reference(load.stage)}")[0])
 
     def _save_state(self, load: Load, state: SavedState) -> None:
-        self._run(f"SELECT pg_advisory_xact_lock({_MAKING})")
         for statement in save_statements(self.reference(STATE_TABLE), self._sync_id, load.schema_id, state, load.now):
             self._run(statement)
 
@@ -280,17 +293,22 @@ class PostgresOutput:
             self._open = self._connect()
         return self._open
 
-    def _connect(self) -> Any:
-        """A connection of which a sync has one at a time.
+    def _connect(self, *, first: bool = False) -> Any:
+        """A connection; the first of a run is had when all those of earlier runs of the sync have ended.
 
         A worker that was killed, or lost its connection, may have left a session that is still at its commit. Who
         read the output and its state before that is through would load the same rows again.
         """
         connection = connect(self._place, self._settings)
         if self._settings is READ_WRITE:
+            number = _number(self._sync_id)
             try:
                 with worded(self._place, "Waiting for an earlier session of this sync to end"):
-                    rows(connection, f"SELECT pg_advisory_lock({_number(self._sync_id)})")
+                    if first:
+                        rows(connection, f"SELECT pg_advisory_lock({number})")
+                    rows(connection, f"SELECT pg_advisory_lock_shared({number})")
+                    if first:
+                        rows(connection, f"SELECT pg_advisory_unlock({number})")
             except BaseException:
                 connection.close()
                 raise

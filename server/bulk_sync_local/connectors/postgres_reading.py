@@ -20,7 +20,7 @@ from bulk_sync_local.connectors.postgres_types import Kind
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.conditions import Condition
 from bulk_sync_local.engine.names import is_reserved
-from bulk_sync_local.engine.ports import Column, NeedsCare, Reading, Shape
+from bulk_sync_local.engine.ports import Column, NeedsCare, Reading, Shape, Source
 from bulk_sync_local.engine.sql import name, text
 
 # Partitions are read through their table. What the role may not read is not offered.
@@ -55,13 +55,16 @@ def table_id(schema: str, table: str) -> str:
 
 
 class PostgresTables:
-    """An open source. Raises `ConnectorError` whenever the server refuses or goes away."""
+    """An open source, of the state that `snapshot` is of. Raises `ConnectorError` whenever the server refuses or goes
+    away."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, snapshot: str | None = None) -> None:
         self._place = place
         self._main = connect(place, READ_ONLY)
         try:
             with worded(place, "Looking at the source"):
+                if snapshot is not None:
+                    rows(self._main, f"SET TRANSACTION SNAPSHOT {text(snapshot)}")
                 self._snapshot, self._money_scale = rows(self._main, _FACTS)[0]
                 found = rows(self._main, _TABLES)
         except BaseException:
@@ -70,6 +73,9 @@ class PostgresTables:
         self._places = {table_id(one[0], one[1]): one for one in found if not is_reserved(one[1])}
         self._kinds: dict[str, dict[str, Kind]] = {}
         self._declared: dict[str, dict[str, str]] = {}
+
+    def beside(self) -> Source:
+        return PostgresTables(self._place, self._snapshot)
 
     def close(self) -> None:
         with worded(self._place, "Closing the connection"):

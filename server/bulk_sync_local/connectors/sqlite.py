@@ -75,13 +75,13 @@ class SQLiteFile:
         return SQLiteOutput(lambda: connect(path, read_only=read_only), path, job.sync_id)
 
 
-def connect(path: Path, *, read_only: bool) -> Any:
-    """An ADBC connection; a transaction is always open on it. Raises `ConnectorError`."""
+def connect(path: Path, *, read_only: bool, autocommit: bool = False) -> Any:
+    """An ADBC connection; without `autocommit` a transaction is always open on it. Raises `ConnectorError`."""
     mode = "ro" if read_only else "rwc"
     adbc = libraries.adbc_sqlite()
     connection: Any = None
     try:
-        connection = adbc.connect(f"file:{quote(str(path))}?mode={mode}")
+        connection = adbc.connect(f"file:{quote(str(path))}?mode={mode}", autocommit=autocommit)
         with connection.cursor() as cursor:
             cursor.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_MILLISECONDS}")
             # Functions with side effects in views and triggers of somebody else's file stay out of reach.
@@ -101,11 +101,36 @@ class SQLiteTables:
     """An open SQLite source; one read transaction from the first look to the end."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = connect(path, read_only=True)
+        self._path = path
         self._declared: dict[str, dict[str, str]] = {}
+        # Outside of any transaction, and from before the first look: it tells whether anybody has written since.
+        self._lookout = connect(path, read_only=True, autocommit=True)
+        try:
+            self._version = self._present_version()
+            self._connection = connect(path, read_only=True)
+        except BaseException:
+            self._lookout.close()
+            raise
+
+    def beside(self) -> Source | None:
+        other = SQLiteTables(self._path)
+        if self._present_version() == self._version:
+            return other
+        other.close()
+        return None
+
+    def _present_version(self) -> int:
+        """Another number than the one before when somebody has committed something in between."""
+        try:
+            with self._lookout.cursor() as cursor:
+                cursor.execute("PRAGMA data_version")
+                return cursor.fetchall()[0][0]
+        except libraries.adbc_sqlite().Error as failure:
+            raise ConnectorError(f"{self._path.name} cannot be read: {explained(str(failure))}") from failure
 
     def close(self) -> None:
         self._connection.close()
+        self._lookout.close()
 
     def names(self) -> list[str]:
         """Tables and views, in name order, without SQLite's and the engine's own."""

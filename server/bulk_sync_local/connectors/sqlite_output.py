@@ -20,9 +20,9 @@ from bulk_sync_local.connectors.mending import Mend, mended
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.apply import statements
 from bulk_sync_local.engine.names import STATE_TABLE, stage_table
-from bulk_sync_local.engine.ports import Load, SavedState, TableFailed
+from bulk_sync_local.engine.ports import Destination, Load, SavedState, TableFailed
 from bulk_sync_local.engine.sql import name, text
-from bulk_sync_local.engine.state import decode, find_statement, save_statements
+from bulk_sync_local.engine.state import decode, find_statement, make_statement, save_statements
 from bulk_sync_local.engine.types import decimal, is_nested
 
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
@@ -69,10 +69,15 @@ class SQLiteOutput:
         self._connect = connect
         self._open: Any = connect()
         self._sync_id = sync_id
-        self._spill = path.with_name(f"{stage_table(sync_id)}.spill")
+        self.stage = stage_table(sync_id)
+        self._spill = path.with_name(f"{self.stage}.spill")
         if self._spill.exists():
             shutil.rmtree(self._spill)
         self.scratch = duckdb_connect(None, spill=self._spill)
+
+    def beside(self, lane: int) -> Destination | None:
+        """A SQLite file takes one transaction that writes at a time."""
+        return None
 
     def close(self) -> None:
         self.scratch.close()
@@ -131,9 +136,9 @@ class SQLiteOutput:
         for statement in statements(copied, output=f"main.{name(load.output)}", stage=stage):
             load.check_cancel()
             self._run(statement)
-        for statement in save_statements(
-            f"main.{name(STATE_TABLE)}", self._sync_id, load.schema_id, load.state, load.now
-        ):
+        remembered = f"main.{name(STATE_TABLE)}"
+        self._run(make_statement(remembered))
+        for statement in save_statements(remembered, self._sync_id, load.schema_id, load.state, load.now):
             self._run(statement)
         # Before the commit: nothing may fail after it.
         self._run(f"DROP TABLE {stage}")

@@ -63,7 +63,8 @@ class TableJob:
 class RunJob:
     """One execution, complete: nothing else is looked up while it runs.
 
-    Without `adopt` a resync mode leaves alone what the sync has not made, as an ordinary run does.
+    Without `adopt` a resync mode leaves alone what the sync has not made, as an ordinary run does. `at_once` is how
+    many tables may be loaded side by side; None leaves it to the machine.
     """
 
     execution_id: str
@@ -81,6 +82,7 @@ class RunJob:
     hard_deletes: bool = False
     truncate_existing: bool = False
     record_timestamps: bool = True
+    at_once: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class TableOutcome:
 
 
 class Reporter(Protocol):
-    """Told by the engine how a run goes; called from the thread that runs the table."""
+    """Told by the engine how a run goes; called from the thread that runs the table, so from several at once."""
 
     def table_started(self, schema_id: str, output_name: str) -> None: ...
 

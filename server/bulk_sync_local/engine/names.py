@@ -41,6 +41,8 @@ def is_reserved(name: str) -> bool:
     return folded == STATE_TABLE or folded.startswith(STAGE_PREFIX)
 
 
-def stage_table(sync_id: str) -> str:
-    """The name of a sync's stage: always the same, so that what a killed run left is found by the next."""
-    return STAGE_PREFIX + hashlib.sha256(sync_id.encode()).hexdigest()[:10]
+def stage_table(sync_id: str, lane: int = 0) -> str:
+    """The name of a sync's stage, or of the one of a further lane: always the same, so that what a killed run left is
+    found by the next. Those of all lanes begin with that of the first."""
+    stage = STAGE_PREFIX + hashlib.sha256(sync_id.encode()).hexdigest()[:10]
+    return f"{stage}_{lane}" if lane else stage

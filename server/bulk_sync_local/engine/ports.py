@@ -70,7 +70,8 @@ class Reading:
 
 
 class Source(Protocol):
-    """An open source; every read of a run sees the same state where the source can promise that."""
+    """An open source, for one thread at a time; every read of a run sees the same state where the source can promise
+    that."""
 
     def shape(self, table: str) -> Shape:
         """Raises `ConnectorError` when the table is gone."""
@@ -88,6 +89,11 @@ class Source(Protocol):
     ) -> Reading:
         """Rows that may match `conditions`: too many is fine, too few is not. `batches` may raise `NeedsCare`
         unless `careful`. A batch has `most` rows at the most, or about 16 MB where the driver counts bytes."""
+        ...
+
+    def beside(self) -> "Source | None":
+        """The same source in the same state for another thread, to be closed before this one; None when the state may
+        be another by now. Raises `ConnectorError`."""
         ...
 
     def close(self) -> None: ...
@@ -146,9 +152,10 @@ class Load:
 
 
 class Destination(Protocol):
-    """An open destination."""
+    """An open destination, for one thread at a time; `stage` is what its stages are called."""
 
     scratch: Any  # duckdb.DuckDBPyConnection, where stages are made; untyped through `libraries`
+    stage: str
 
     def existing(self, output: str) -> Mapping[str, str] | None:
         """Column names and types of the output, or None when there is none. Raises `TableFailed` when the name
@@ -177,6 +184,11 @@ class Destination(Protocol):
 
     def rollback(self) -> None:
         """Undoes everything since `begin`; harmless when nothing has begun."""
+        ...
+
+    def beside(self, lane: int) -> "Destination | None":
+        """The same destination for another thread, to be closed before this one; None when it takes one load at a
+        time. `lane` numbers them from 1. Raises `ConnectorError`."""
         ...
 
     def close(self) -> None: ...

@@ -1,14 +1,11 @@
-"""Carries out one execution: table after table, each whole or not at all."""
+"""Carries out one execution: its tables side by side, each whole or not at all."""
 
 import logging
 from collections import Counter
 from contextlib import ExitStack
-from typing import cast
 
 from bulk_sync_local.connectors.base import Confinement, ConnectorError
-from bulk_sync_local.connectors.registry import connector
-from bulk_sync_local.engine import table_load
-from bulk_sync_local.engine.endpoints import check_pair
+from bulk_sync_local.engine import lanes, table_load
 from bulk_sync_local.engine.faults import in_words
 from bulk_sync_local.engine.job import Reporter, RunJob, TableJob, TableOutcome
 from bulk_sync_local.engine.names import is_reserved
@@ -16,9 +13,7 @@ from bulk_sync_local.engine.outputs import output_name
 from bulk_sync_local.engine.ports import (
     Canceled,
     Destination,
-    DestinationConnector,
     Source,
-    SourceConnector,
     TableFailed,
 )
 
@@ -29,40 +24,31 @@ def run_job(job: RunJob, reporter: Reporter, confinement: Confinement) -> None:
     """Runs `job` and tells `reporter` how each table ends; returns when all have ended.
 
     A table that fails or is cancelled leaves its output as it was, and the others go on. When the source or
-    the destination cannot be opened every table ends as failed with that reason. Nothing is raised.
+    the destination cannot be opened every table ends as failed with that reason. Only what `reporter` raises is
+    raised, once the tables that are under way have ended.
     """
     outputs = Counter(output_name(job, table).casefold() for table in job.tables)
+
+    def run(table: TableJob, source: Source, destination: Destination | None) -> None:
+        output = output_name(job, table)
+        reporter.table_started(table.schema_id, output)
+        try:
+            _check_output(output, outputs[output.casefold()])
+            outcome = _one(job, table, source, destination, reporter)
+        except Exception as failure:
+            _finish_failed(reporter, table, failure)
+        else:
+            reporter.table_finished(table.schema_id, outcome)
+
     with ExitStack() as stack:
         try:
-            source, destination = _open(job, confinement, stack)
+            opened = lanes.opened(job, reporter, confinement, stack)
         except Exception as failure:
             for table in job.tables:
                 reporter.table_started(table.schema_id, output_name(job, table))
                 _finish_failed(reporter, table, failure)
             return
-        for table in job.tables:
-            output = output_name(job, table)
-            reporter.table_started(table.schema_id, output)
-            try:
-                _check_output(output, outputs[output.casefold()])
-                outcome = _one(job, table, source, destination, reporter)
-            except Exception as failure:
-                _finish_failed(reporter, table, failure)
-            else:
-                reporter.table_finished(table.schema_id, outcome)
-
-
-def _open(job: RunJob, confinement: Confinement, stack: ExitStack) -> tuple[Source, Destination | None]:
-    check_pair(job, confinement)
-    # The registry knows connectors by what the service asks of them; the engine asks for more of the same objects.
-    reads = cast("SourceConnector", connector(job.source.type_id))
-    writes = cast("DestinationConnector", connector(job.destination.type_id))
-    source = reads.open_source(job.source.configuration, confinement)
-    stack.callback(source.close)
-    destination = writes.open_destination(job, confinement, read_only=job.test)
-    if destination is not None:
-        stack.callback(destination.close)
-    return source, destination
+        lanes.share(job.tables, opened, run)
 
 
 def _check_output(output: str, wanted_by: int) -> None:

@@ -40,11 +40,17 @@ def decode(encoded: str) -> SavedState:
     )
 
 
+def make_statement(table: str) -> str:
+    """A statement that makes the state table where there is none; `table` is its quoted reference."""
+    return (
+        f"CREATE TABLE IF NOT EXISTS {table} (sync_id TEXT, schema_id TEXT, output_name TEXT, "
+        "state TEXT, updated_at TIMESTAMP)"
+    )
+
+
 def save_statements(table: str, sync_id: str, schema_id: str, state: SavedState, now: str) -> list[str]:
     """Statements that keep `state` in the state table; `table` is its quoted reference, `now` an SQL literal."""
     return [
-        f"CREATE TABLE IF NOT EXISTS {table} (sync_id TEXT, schema_id TEXT, output_name TEXT, "
-        "state TEXT, updated_at TIMESTAMP)",
         f"DELETE FROM {table} WHERE sync_id = {text(sync_id)} AND schema_id = {text(schema_id)}",
         f"INSERT INTO {table} ({COLUMNS}) VALUES ({text(sync_id)}, {text(schema_id)}, {text(state.output)}, "
         f"{text(encode(state))}, {now})",

@@ -59,7 +59,7 @@ def load(job: RunJob, table: TableJob, source: Source, destination: Destination,
     known = survey(job, table, source, destination, destination.scratch)
     _announce(table, known, reporter)
     now = text(datetime.now(UTC).replace(tzinfo=None).isoformat(sep=" "))
-    stage_name = names.stage_table(job.sync_id)
+    stage_name = destination.stage
 
     def begin_anew() -> None:
         destination.rollback()

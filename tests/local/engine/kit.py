@@ -99,8 +99,11 @@ class Workspace:
 
     def run(self, to: str, *tables: TableJob | str, **settings: Any) -> Recorder:
         recorder = settings.pop("recorder", None) or Recorder()
-        run_job(self.job(to, *tables, **settings), recorder, self.confinement)
+        job = self.job(to, *tables, **settings)
+        run_job(job, recorder, self.confinement)
         assert set(recorder.finished) == set(recorder.started)
+        # In the order of the job, not in that in which they happened to end.
+        recorder.finished = {one.schema_id: recorder.finished[one.schema_id] for one in job.tables}
         return recorder
 
     def load(self, to: str, *tables: TableJob | str, **settings: Any) -> Recorder:

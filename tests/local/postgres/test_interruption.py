@@ -49,7 +49,7 @@ def test_a_cancelled_table_keeps_its_output_and_the_others_go_on(
     fill(workspace, "new")
     for question in range(1, 30):
         recorder = CancelAt(question=question)
-        workspace.run(POSTGRES, "big", "small", recorder=recorder, resync_mode=resync)
+        workspace.run(POSTGRES, "big", "small", recorder=recorder, resync_mode=resync, at_once=1)
         assert recorder.finished["small"].status == "completed"
         if recorder.finished["big"].status == "completed":
             break
@@ -65,7 +65,7 @@ def test_a_reading_that_is_given_up_leaves_the_source_usable(workspace: Postgres
         "CREATE TABLE shop.small (id int)",
     )
     recorder = Recorder(cancel=at(3, lambda: True))
-    workspace.run("duckdb", "shop.endless", "shop.small", recorder=recorder, source=workspace.endpoint)
+    workspace.run("duckdb", "shop.endless", "shop.small", recorder=recorder, source=workspace.endpoint, at_once=1)
     assert [one.status for one in recorder.finished.values()] == ["canceled", "completed"]
 
 
@@ -81,7 +81,7 @@ def test_a_backend_ended_by_somebody_fails_its_table_and_the_others_go_on(
     fill(workspace, "new")
     end = f"SELECT {how}(pid) FROM pg_stat_activity WHERE application_name = 'bulk-sync'"
     recorder = Recorder(cancel=at(question, lambda: workspace.pg(end)))
-    workspace.run(POSTGRES, "big", "small", recorder=recorder, resync_mode="resync")
+    workspace.run(POSTGRES, "big", "small", recorder=recorder, resync_mode="resync", at_once=1)
     big = recorder.finished["big"]
     assert recorder.finished["small"].status == "completed"
     # Between two statements there is nothing to cancel.
@@ -99,7 +99,7 @@ def test_a_source_backend_ended_while_it_is_read_fails_that_table_alone(workspac
     )
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^COPY .*\"a\"' AND pid <> pg_backend_pid()"
     recorder = Recorder(cancel=at(2, lambda: workspace.pg(end)))
-    workspace.run("duckdb", "shop.a", "shop.b", recorder=recorder, source=workspace.endpoint)
+    workspace.run("duckdb", "shop.a", "shop.b", recorder=recorder, source=workspace.endpoint, at_once=1)
     assert [one.status for one in recorder.finished.values()] == ["failed", "completed"]
     assert "Reading the table shop.a failed" in (recorder.finished["shop.a"].message or "")
 

@@ -106,7 +106,8 @@ def test_a_connection_lost_at_the_commit_leaves_the_table_whole_and_the_others_g
     before = workspace.pg("SELECT name FROM big ORDER BY id, name")
     workspace.sql("UPDATE big SET name = 'new'")
     settings = {**workspace.settings, "port": wire.listener.getsockname()[1], "sslmode": "disable"}
-    job = replace(workspace.job(POSTGRES, "big", "small", mode=mode), destination=Endpoint(POSTGRES, settings))
+    job = workspace.job(POSTGRES, "big", "small", mode=mode, at_once=1)
+    job = replace(job, destination=Endpoint(POSTGRES, settings))
     recorder = Recorder()
     run_job(job, recorder, workspace.confinement)
     assert wire.broken

@@ -201,7 +201,8 @@ def test_all_tables_of_a_run_are_of_one_moment(workspace: PostgresWorkspace) -> 
 
     from local.engine.kit import Recorder
 
-    workspace.load("duckdb", "shop.a", "shop.b", source=workspace.endpoint, recorder=Recorder(cancel=between))
+    recorder = Recorder(cancel=between)
+    workspace.load("duckdb", "shop.a", "shop.b", source=workspace.endpoint, recorder=recorder, at_once=1)
     assert workspace.rows("duckdb", "shop_b") == []
     assert workspace.pg("SELECT count(*) > 0 FROM shop.b") == [(True,)]
 
