@@ -186,7 +186,8 @@ class PostgresOutput:
         if self._catalog.has_schema() and self._catalog.columns(STATE_TABLE) is not None:
             return
         self._run(f"SELECT pg_advisory_xact_lock({_MAKING})")
-        self._run(f"CREATE SCHEMA IF NOT EXISTS {name(self._schema)}")
+        if not self._catalog.has_schema():  # a role need not be allowed to make one that is there
+            self._run(f"CREATE SCHEMA IF NOT EXISTS {name(self._schema)}")
         self._run(make_statement(self.reference(STATE_TABLE)))
         self._connection.commit()
 

@@ -42,20 +42,24 @@ def opened(job: RunJob, reporter: Reporter, confinement: Confinement, stack: Exi
                 break
             out_of = source.beside()
         except ConnectorError as failure:
-            reporter.log(None, "warning", f"At most {number} tables at a time: {failure}")
+            reporter.log(None, "warning", f"Not more than {number} at a time: {failure}")
             break
         if out_of is None:
-            reporter.log(None, "info", f"At most {number} tables at a time: the source has just been written to.")
+            reporter.log(None, "info", f"Not more than {number} at a time: the source has just been written to.")
             break
         stack.callback(out_of.close)
         found.append((out_of, into))
     return found
 
 
+def cores() -> int:
+    """How many of the machine's cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def wanted(job: RunJob) -> int:
     """How many tables of the run shall be loaded at once, where both ends allow it."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, MOST, len(job.tables), job.at_once or MOST))
+    return max(1, min(cores(), MOST, len(job.tables), job.at_once or MOST))
 
 
 def share(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bulk_sync_local.config import LocalConfig
+from bulk_sync_local.engine.lanes import cores
 from local.service.harness import Api, output_rows
 
 pytestmark = pytest.mark.anyio
@@ -264,3 +265,30 @@ async def test_executions_are_paged_newest_first_and_reversed_on_request(api: Ap
     first = (await api.send("GET", f"{path}?limit=2")).json()["pagination"]["next_page_token"]
     assert "page_token" in await api.refused(400, "GET", f"{path}?page_token={first}&ascending=true")
     assert "page_token" in await api.refused(400, "GET", f"{path}?page_token=nonsense")
+
+
+@pytest.mark.parametrize(
+    ("limits", "resync_mode", "beside"),
+    [
+        ({}, None, True),
+        ({"concurrency_limit": 1}, None, False),
+        ({"concurrency_limit": 1}, "resync", False),
+        ({"concurrency_limit": 2, "resync_concurrency_limit": 1}, None, True),
+        ({"concurrency_limit": 2, "resync_concurrency_limit": 1}, "rebuild", False),
+    ],
+    ids=str,
+)
+async def test_tables_are_loaded_side_by_side_up_to_the_limit_of_the_sync(
+    open_api: Callable[..., Api],
+    config: LocalConfig,
+    limits: dict[str, int],
+    resync_mode: str | None,
+    beside: bool,  # noqa: FBT001
+) -> None:
+    api = open_api(replace(config, batch_pause=0.3))
+    source, destination = await api.connection("sqlite", "shop.sqlite"), await api.connection("duckdb", "out.duckdb")
+    sync_id = await api.sync(source, destination, **limits)
+    done = await api.run(sync_id, **({"resync_mode": resync_mode} if resync_mode else {}))
+    assert done["status"] == "completed"
+    first, second = sorted(done["schemas"], key=lambda one: one["started_at"])
+    assert (second["started_at"] < first["completed_at"]) is (beside and cores() > 1)
