@@ -58,10 +58,11 @@ def backend(server: Server) -> Strike:
 
 
 def session(server: Server) -> Strike:
-    """The worker's session, by the administrator."""
+    """One of the worker's sessions, by the administrator."""
 
     def strike(process: "subprocess.Popen[bytes]") -> bool:
-        found = server.sql(f"SELECT pg_terminate_backend(pid) {SESSIONS}")
+        one = f"SELECT pid {SESSIONS} ORDER BY random() LIMIT 1"
+        found = server.sql(f"SELECT pg_terminate_backend(pid) FROM ({one}) AS one")
         return found == [(True,)] and process.poll() is None
 
     return strike

@@ -283,7 +283,7 @@ async def test_tables_are_loaded_side_by_side_up_to_the_limit_of_the_sync(
     config: LocalConfig,
     limits: dict[str, int],
     resync_mode: str | None,
-    beside: bool,  # noqa: FBT001
+    beside: bool,
 ) -> None:
     api = open_api(replace(config, batch_pause=0.3))
     source, destination = await api.connection("sqlite", "shop.sqlite"), await api.connection("duckdb", "out.duckdb")
