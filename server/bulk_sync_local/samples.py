@@ -19,7 +19,7 @@ from bulk_sync_local.connectors.confined import scratch_connection
 from bulk_sync_local.connectors.registry import connector
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.job import Endpoint
-from bulk_sync_local.engine.ports import NeedsCare, Reading, Shape, SourceConnector
+from bulk_sync_local.engine.ports import NeedsCare, Query, Reading, Shape, SourceConnector
 from bulk_sync_local.engine.sql import name
 
 MOST = 10
@@ -51,23 +51,27 @@ def _read(reads: SourceConnector, resolved: Endpoint, config: LocalConfig, table
             shape = source.shape(table)
             try:
                 reading = source.read(table, shape.columns, (), limit=MOST, careful=careful)
-                return Rows(tuple(_rows(shape, reading)))
+                with scratch_connection(source.files) as scratch:
+                    return Rows(tuple(_rows(shape, reading, scratch)))
             except NeedsCare:
                 if careful:
                     raise
     raise AssertionError("a careful reading does not ask for care")
 
 
-def _rows(shape: Shape, reading: Reading) -> Generator[dict[str, Any]]:
-    with closing(reading.batches), scratch_connection() as scratch:
-        # Read before DuckDB asks for them, which would hide what a batch raises behind an error of its own.
-        batches = list(islice(reading.batches, MOST))
-        reader = libraries.pyarrow().RecordBatchReader.from_batches(reading.schema, batches)
-        scratch.register(_FEED, reader)
-        columns = zip(reading.expressions, shape.columns, strict=True)
-        values = ", ".join(f"{expression} AS {name(column.name)}" for expression, column in columns)
-        for row in scratch.execute(f"SELECT {values} FROM {_FEED} LIMIT {MOST}").fetchall():
-            yield {column.name: _plain(value) for column, value in zip(shape.columns, row, strict=True)}
+def _rows(shape: Shape, reading: Reading | Query, scratch: Any) -> Generator[dict[str, Any]]:
+    if isinstance(reading, Query):
+        rows = f"({reading.sql})"
+    else:
+        rows = _FEED
+        with closing(reading.batches):
+            # Read before DuckDB asks for them, which would hide what a batch raises behind an error of its own.
+            batches = list(islice(reading.batches, MOST))
+        scratch.register(_FEED, libraries.pyarrow().RecordBatchReader.from_batches(reading.schema, batches))
+    columns = zip(reading.expressions, shape.columns, strict=True)
+    values = ", ".join(f"{expression} AS {name(column.name)}" for expression, column in columns)
+    for row in scratch.execute(f"SELECT {values} FROM {rows} LIMIT {MOST}").fetchall():
+        yield {column.name: _plain(value) for column, value in zip(shape.columns, row, strict=True)}
 
 
 def _plain(value: Any) -> Any:

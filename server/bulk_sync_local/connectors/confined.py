@@ -50,6 +50,8 @@ def connect(
         f"allowed_paths = [{_listed(allowed_files)}]",
         f"allowed_directories = [{_listed(allowed_folders)}]",
         "enable_external_access = false",
+        # Whether progress is counted, and whether it is drawn: see engine/filling.py.
+        "allowed_configs = ['enable_progress_bar', 'enable_progress_bar_print']",
         "lock_configuration = true",
     ):
         connection.execute(f"SET {setting}")
@@ -83,9 +85,9 @@ def _open(database: str, read_only: bool, settings: dict[str, str]) -> Any:
 
 
 @contextmanager
-def scratch_connection() -> Generator[Any]:
-    """An empty database in memory, for typing a handful of rows."""
-    connection = connect(None)
+def scratch_connection(files: Sequence[Path] = ()) -> Generator[Any]:
+    """An empty database in memory, for typing a handful of rows; it may read `files`."""
+    connection = connect(None, allowed_files=files)
     try:
         yield connection
     finally:

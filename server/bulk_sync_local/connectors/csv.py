@@ -15,7 +15,7 @@ from typing import Any
 from bulk_sync_local.connectors import paths
 from bulk_sync_local.connectors.base import Confinement, ConnectorError, ConnectorInfo, SourceTable
 from bulk_sync_local.connectors.confined import glob_escaped
-from bulk_sync_local.connectors.files import FileTables, tables_in
+from bulk_sync_local.connectors.files import FileTables, Relation, tables_in
 from bulk_sync_local.engine.ports import Source
 from bulk_sync_local.engine.sql import first_row, name, text
 
@@ -91,23 +91,23 @@ class CsvTables(FileTables):
     def beside(self) -> Source:
         return CsvTables(self.tables, self._options)
 
-    def relation(self, connection: Any, files: Sequence[Path]) -> str:
+    def relation(self, connection: Any, files: Sequence[Path]) -> Relation:
         """A `read_csv` call in which every column has the type it shall have."""
-        file = text(glob_escaped(files[0]))
-        sniffed = f"read_csv({file}, {self._options})"
+        # With its schema: the connection that runs it may hold a macro of that name.
+        file = f"system.main.read_csv({text(glob_escaped(files[0]))}"
+        sniffed = f"{file}, {self._options})"
         kinds = {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {sniffed}").fetchall()}
         numbers = {
             column: _LOSES_AS_INTEGER if kind == "BIGINT" else _LOSES_AS_DOUBLE
             for column, kind in kinds.items()
             if kind in ("BIGINT", "DOUBLE")
         }
-        if numbers:
-            tests = [
-                f"coalesce(bool_or(regexp_matches({name(column)}, {text(pattern)})), false)"
-                for column, pattern in numbers.items()
-            ]
-            as_text = f"read_csv({file}, {self._options}, all_varchar = true)"
-            loses = first_row(connection, f"SELECT {', '.join(tests)} FROM {as_text}")
-            kinds |= {column: "VARCHAR" for column, lost in zip(numbers, loses, strict=True) if lost}
+        tests = [
+            f"coalesce(bool_or(regexp_matches({name(column)}, {text(pattern)})), false)"
+            for column, pattern in numbers.items()
+        ]
+        as_text = f"{file}, {self._options}, all_varchar = true)"
+        rows, *loses = first_row(connection, f"SELECT {', '.join(['count(*)', *tests])} FROM {as_text}")
+        kinds |= {column: "VARCHAR" for column, lost in zip(numbers, loses, strict=True) if lost}
         types = ", ".join(f"{text(column)}: {text(kind)}" for column, kind in kinds.items())
-        return f"read_csv({file}, {self._options}, types = {{{types}}})"
+        return Relation(f"{file}, {self._options}, types = {{{types}}})", rows)

@@ -62,7 +62,9 @@ class DuckDBFile:
     def open_source(self, configuration: Mapping[str, Any], confinement: Confinement) -> Source:
         return DuckDBTables(connect(paths.existing_file(configuration, confinement), read_only=True))
 
-    def open_destination(self, job: RunJob, confinement: Confinement, *, read_only: bool) -> Destination | None:
+    def open_destination(
+        self, job: RunJob, confinement: Confinement, *, read_only: bool, files: Sequence[Path] = ()
+    ) -> Destination | None:
         path = paths.output_file(job.destination.configuration, confinement)
         schema = job.output_schema or "main"
         if schema.lower() in _SYSTEM:
@@ -74,7 +76,7 @@ class DuckDBFile:
         if spill.exists():
             shutil.rmtree(spill)
         _make(path, path.with_name(f"{stage}.new"))
-        return DuckDBOutput(connect(path, spill=spill), schema, job.sync_id, spill)
+        return DuckDBOutput(connect(path, allowed_files=files, spill=spill), schema, job.sync_id, spill)
 
 
 def _make(path: Path, new: Path) -> None:
@@ -100,6 +102,8 @@ def _make(path: Path, new: Path) -> None:
 
 class DuckDBTables:
     """An open DuckDB source. Nobody can write to the file while it is open, so all reads agree."""
+
+    files = ()
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

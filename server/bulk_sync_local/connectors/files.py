@@ -4,16 +4,17 @@
 # ruff: noqa: S608
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bulk_sync_local.connectors import paths
 from bulk_sync_local.connectors.base import Confinement, ConnectorError, SourceField
 from bulk_sync_local.connectors.confined import BATCH_ROWS, connect
-from bulk_sync_local.connectors.duckdb_reading import reading
+from bulk_sync_local.connectors.duckdb_reading import as_carried, labels, selection
 from bulk_sync_local.engine.conditions import Condition
 from bulk_sync_local.engine.names import is_reserved
-from bulk_sync_local.engine.ports import Column, Reading, Shape
+from bulk_sync_local.engine.ports import Column, Query, Shape
 from bulk_sync_local.engine.types import carried, field_type
 
 
@@ -40,19 +41,28 @@ def tables_in(folder: Path, suffix: str, confinement: Confinement, *, part_folde
     return tables
 
 
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """The files of a table, as something DuckDB selects from, and how many rows they have."""
+
+    sql: str
+    rows: int
+
+
 class FileTables:
-    """An open folder of files; `relation` turns a table's files into something DuckDB selects from."""
+    """An open folder of files; `relation` says how those of a table are read."""
 
     def __init__(self, tables: Mapping[str, list[Path]]) -> None:
         self.tables = tables
         self._types: dict[str, dict[str, str]] = {}
-        self._views: dict[str, str] = {}
-        self._connection = connect(None, allowed_files=[file for files in tables.values() for file in files])
+        self._relations: dict[str, Relation] = {}
+        self.files = [file for files in tables.values() for file in files]
+        self._connection = connect(None, allowed_files=self.files)
 
     def close(self) -> None:
         self._connection.close()
 
-    def relation(self, connection: Any, files: Sequence[Path]) -> str:
+    def relation(self, connection: Any, files: Sequence[Path]) -> Relation:
         raise NotImplementedError  # csv.py and parquet.py say how their files are read
 
     def names(self) -> list[str]:
@@ -67,11 +77,8 @@ class FileTables:
         if table not in self.tables:
             raise ConnectorError(f"The source has no table {table} any more. Refresh the schemas of the connection.")
         if table not in self._types:
-            relation = self.relation(self._connection, self.tables[table])
-            self._views[table] = f"t{len(self._views)}"
-            self._connection.execute(f"CREATE VIEW {self._views[table]} AS SELECT * FROM {relation}")
-            rows = self._connection.execute(f"DESCRIBE {self._views[table]}").fetchall()
-            self._types[table] = {row[0]: row[1] for row in rows}
+            self._relations[table] = self.relation(self._connection, self.tables[table])
+            self._types[table] = self._look(table)
         return Shape(tuple(Column(one, carried(kind).type) for one, kind in self._types[table].items()))
 
     def read(
@@ -83,8 +90,16 @@ class FileTables:
         limit: int | None,
         careful: bool,
         most: int = BATCH_ROWS,
-    ) -> Reading:
+    ) -> Query:
         # A value that does not fit a file's types fails the table: a quick reading is a careful one.
-        return reading(
-            self._connection, self._views[table], self._types[table], columns, conditions, limit=limit, most=most
-        )
+        if self._look(table) != self._types[table]:
+            raise ConnectorError(f"The files of the table {table} changed while they were looked at. Run it again.")
+        relation, types = self._relations[table], self._types[table]
+        values = [as_carried(types[column.name], column.name) for column in columns]
+        sql = selection(relation.sql, values, types, conditions, limit=limit)
+        return Query(sql, labels(columns), None if conditions or limit is not None else relation.rows)
+
+    def _look(self, table: str) -> dict[str, str]:
+        """The columns that the files have now, with their types."""
+        rows = self._connection.execute(f"DESCRIBE SELECT * FROM {self._relations[table].sql}").fetchall()
+        return {row[0]: row[1] for row in rows}

@@ -2,6 +2,9 @@
 table without a primary key. Destination: one file per table.
 """
 
+# Names and values in statements are quoted by engine/sql.py.
+# ruff: noqa: S608
+
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,11 +13,11 @@ from typing import Any
 from bulk_sync_local.connectors import paths
 from bulk_sync_local.connectors.base import Confinement, ConnectorInfo, SourceTable
 from bulk_sync_local.connectors.confined import glob_escaped
-from bulk_sync_local.connectors.files import FileTables, tables_in
+from bulk_sync_local.connectors.files import FileTables, Relation, tables_in
 from bulk_sync_local.connectors.parquet_output import open_folder
 from bulk_sync_local.engine.job import RunJob
 from bulk_sync_local.engine.ports import Destination, Source
-from bulk_sync_local.engine.sql import text
+from bulk_sync_local.engine.sql import first_row, text
 
 
 class ParquetFolder:
@@ -56,13 +59,15 @@ class ParquetFolder:
     def open_source(self, configuration: Mapping[str, Any], confinement: Confinement) -> Source:
         return _open(configuration, confinement)
 
-    def open_destination(self, job: RunJob, confinement: Confinement, *, read_only: bool) -> Destination | None:
+    def open_destination(
+        self, job: RunJob, confinement: Confinement, *, read_only: bool, files: Sequence[Path] = ()
+    ) -> Destination | None:
         folder = paths.output_folder(job.destination.configuration, confinement)
         if not folder.exists():
             if read_only:
                 return None
             folder.mkdir()
-        return open_folder(folder, confinement, job.sync_id, read_only=read_only)
+        return open_folder(folder, confinement, job.sync_id, files, read_only=read_only)
 
 
 def _open(configuration: Mapping[str, Any], confinement: Confinement) -> "ParquetTables":
@@ -74,7 +79,9 @@ class ParquetTables(FileTables):
     def beside(self) -> Source:
         return ParquetTables(self.tables)
 
-    def relation(self, connection: Any, files: Sequence[Path]) -> str:
+    def relation(self, connection: Any, files: Sequence[Path]) -> Relation:
         """Part files need not have the same columns; one that lacks a column has NULL there."""
         listed = ", ".join(text(glob_escaped(file)) for file in files)
-        return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+        # With its schema: the connection that runs it may hold a macro of that name.
+        read = f"system.main.read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+        return Relation(read, first_row(connection, f"SELECT count(*) FROM {read}")[0])

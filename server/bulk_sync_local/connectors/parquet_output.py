@@ -10,7 +10,7 @@ so the two cannot disagree.
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,18 @@ _OTHER_TYPE = {
 }  # fmt: skip
 
 
-def open_folder(folder: Path, confinement: Confinement, sync_id: str, *, read_only: bool) -> Destination:
-    """The folder as destination, rid of what a killed run of the sync has left in it."""
+def open_folder(
+    folder: Path, confinement: Confinement, sync_id: str, files: Sequence[Path], *, read_only: bool
+) -> Destination:
+    """The folder as destination, rid of what a killed run of the sync has left in it; stages may be read from `files`."""
     spill = folder / f"{stage_table(sync_id)}.spill"
     if not read_only:
         for left in folder.glob(f"{stage_table(sync_id)}*.tmp"):
             left.unlink()
         if spill.exists():
             shutil.rmtree(spill)
-    return ParquetOutput(connect(None, allowed_folders=[folder], spill=spill), folder, confinement, sync_id, spill)
+    scratch = connect(None, allowed_files=files, allowed_folders=[folder], spill=spill)
+    return ParquetOutput(scratch, folder, confinement, sync_id, spill)
 
 
 class ParquetOutput(DuckDBOutput):

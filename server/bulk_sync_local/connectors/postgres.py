@@ -1,7 +1,8 @@
 """PostgreSQL databases, as source and as destination."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from bulk_sync_local.connectors.base import Confinement, ConnectorError, ConnectorInfo, SourceTable
@@ -83,7 +84,9 @@ class PostgreSQL:
     def open_source(self, configuration: Mapping[str, Any], confinement: Confinement) -> Source:
         return PostgresTables(place(configuration, confinement))
 
-    def open_destination(self, job: RunJob, confinement: Confinement, *, read_only: bool) -> Destination | None:
+    def open_destination(
+        self, job: RunJob, confinement: Confinement, *, read_only: bool, files: Sequence[Path] = ()
+    ) -> Destination | None:
         where = place(job.destination.configuration, confinement)
         schema = job.output_schema or _DEFAULT_SCHEMA
         if schema.startswith("pg_") or schema == "information_schema":
@@ -91,7 +94,7 @@ class PostgreSQL:
         if len(schema.encode()) > LONGEST_NAME:
             raise ConnectorError(f"The schema name {schema} is longer than {LONGEST_NAME} bytes. Choose a shorter one.")
         spill = None if read_only else confinement.root_for_relative / f"{stage_table(job.sync_id)}.spill"
-        output = PostgresOutput(where, schema, job.sync_id, read_only=read_only, spill=spill)
+        output = PostgresOutput(where, schema, job.sync_id, read_only=read_only, spill=spill, files=files)
         try:
             output.kept = _read_here(job, schema, output, confinement)
         except BaseException:

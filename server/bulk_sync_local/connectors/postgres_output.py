@@ -11,7 +11,7 @@ empty table.
 import hashlib
 import secrets
 import shutil
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +65,7 @@ class PostgresOutput:
         *,
         read_only: bool = False,
         spill: Path | None = None,
+        files: Sequence[Path] = (),
     ) -> None:
         self._place = place
         self._schema = schema
@@ -81,7 +82,7 @@ class PostgresOutput:
             raise
         if spill is not None and spill.exists():
             shutil.rmtree(spill)
-        self.scratch = duckdb_connect(None, spill=spill)
+        self.scratch = duckdb_connect(None, allowed_files=files, spill=spill)
 
     def beside(self, lane: int) -> Destination | None:
         other = copy(self)

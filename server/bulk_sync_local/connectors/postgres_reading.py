@@ -58,6 +58,8 @@ class PostgresTables:
     """An open source, of the state that `snapshot` is of. Raises `ConnectorError` whenever the server refuses or goes
     away."""
 
+    files = ()
+
     def __init__(self, place: Place, snapshot: str | None = None) -> None:
         self._place = place
         self._main = connect(place, READ_ONLY)

@@ -68,11 +68,13 @@ class SQLiteFile:
     def open_source(self, configuration: Mapping[str, Any], confinement: Confinement) -> Source:
         return SQLiteTables(paths.existing_file(configuration, confinement))
 
-    def open_destination(self, job: RunJob, confinement: Confinement, *, read_only: bool) -> Destination | None:
+    def open_destination(
+        self, job: RunJob, confinement: Confinement, *, read_only: bool, files: Sequence[Path] = ()
+    ) -> Destination | None:
         path = paths.output_file(job.destination.configuration, confinement)
         if read_only and not path.exists():
             return None
-        return SQLiteOutput(lambda: connect(path, read_only=read_only), path, job.sync_id)
+        return SQLiteOutput(lambda: connect(path, read_only=read_only), path, job.sync_id, files)
 
 
 def connect(path: Path, *, read_only: bool, autocommit: bool = False) -> Any:
@@ -99,6 +101,8 @@ def connect(path: Path, *, read_only: bool, autocommit: bool = False) -> Any:
 
 class SQLiteTables:
     """An open SQLite source; one read transaction from the first look to the end."""
+
+    files = ()
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -8,7 +8,7 @@ killed run leaves nothing in it but a journal that SQLite itself rolls back.
 # ruff: noqa: S608
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def mends(carried: str, column: str) -> list[Mend]:
 class SQLiteOutput:
     """Outputs in one file; `connect` makes a connection to it, again after one has been lost."""
 
-    def __init__(self, connect: Callable[[], Any], path: Path, sync_id: str) -> None:
+    def __init__(self, connect: Callable[[], Any], path: Path, sync_id: str, files: Sequence[Path]) -> None:
         self._connect = connect
         self._open: Any = connect()
         self._sync_id = sync_id
@@ -73,7 +73,7 @@ class SQLiteOutput:
         self._spill = path.with_name(f"{self.stage}.spill")
         if self._spill.exists():
             shutil.rmtree(self._spill)
-        self.scratch = duckdb_connect(None, spill=self._spill)
+        self.scratch = duckdb_connect(None, allowed_files=files, spill=self._spill)
 
     def beside(self, lane: int) -> Destination | None:
         """A SQLite file takes one transaction that writes at a time."""

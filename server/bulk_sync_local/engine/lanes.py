@@ -29,7 +29,7 @@ def opened(job: RunJob, reporter: Reporter, confinement: Confinement, stack: Exi
     writes = cast("DestinationConnector", connector(job.destination.type_id))
     source = reads.open_source(job.source.configuration, confinement)
     stack.callback(source.close)
-    destination = writes.open_destination(job, confinement, read_only=job.test)
+    destination = writes.open_destination(job, confinement, read_only=job.test, files=source.files)
     if destination is not None:
         stack.callback(destination.close)
     found: list[Lane] = [(source, destination)]

@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 from bulk_sync_local.connectors.confined import batch_rows
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.conditions import Condition
-from bulk_sync_local.engine.ports import Load, Reading, SavedState
+from bulk_sync_local.engine.ports import Load, Query, Reading, SavedState
 from bulk_sync_local.engine.sql import name
 from bulk_sync_local.engine.stage import Cleaned, Stage, Watch
 
@@ -47,7 +47,7 @@ class Passing:
     """One reading on its way; `cleaned` says at its end what cleaning would have found."""
 
     stage: Stage
-    reading: Reading
+    reading: Reading | Query
     watch: Watch
     kept: dict[int, int] = field(default_factory=dict[int, int])
     latest: int | None = None
@@ -59,17 +59,13 @@ class Passing:
 
         They keep integers and times as they are. A row for which `doubtful` is true raises `NeedsStage`.
         """
-        self.watch.order = self.stage.key_order(self.reading)
-        if self.stage.plan.key and self.watch.order is None:
-            raise NeedsStage
         cursor = self.stage.connection.cursor()
-        feed = self.watch.batches(self.reading)
+        rows = self._rows(cursor)
         arrow = libraries.pyarrow()
-        cursor.register(_FEED, arrow.RecordBatchReader.from_batches(self.reading.schema, feed))
         wanted = ", ".join(f"{expression} AS {name(column)}" for column, expression in columns.items())
-        query = f"SELECT {wanted}, ({doubtful}) AS __doubtful FROM ({self.stage.typed(self.reading, _FEED)})"
+        query = f"SELECT {wanted}, ({doubtful}) AS __doubtful FROM ({self.stage.typed(self.reading, rows)})"
         reader = cursor.sql(query).to_arrow_reader(batch_rows(len(columns), BATCH_ROWS))
-        self.opened += [feed, cursor, reader]
+        self.opened += [cursor, reader]
         schema = arrow.schema(list(reader.schema)[:-1])
 
         def batches() -> Generator[Any]:
@@ -77,17 +73,33 @@ class Passing:
                 passed = arrow.RecordBatch.from_arrays(batch.columns[:-1], schema=schema)
                 if libraries.pyarrow_compute().any(batch.column(len(schema))).as_py():
                     raise NeedsStage
+                if isinstance(self.reading, Query):
+                    self.watch.rows += batch.num_rows
+                    self.watch.on_batch(self.watch.rows)
                 self._follow(passed)
                 yield passed
             self._check_order()
 
         return schema, batches()
 
+    def _rows(self, cursor: Any) -> str:
+        """What stands for the rows of the reading in a query on `cursor`."""
+        self.watch.order = self.stage.key_order(self.reading)
+        if self.stage.plan.key and self.watch.order is None:
+            raise NeedsStage
+        if isinstance(self.reading, Query):
+            return f"({self.reading.sql})"
+        feed = self.watch.batches(self.reading)
+        self.opened.append(feed)
+        cursor.register(_FEED, libraries.pyarrow().RecordBatchReader.from_batches(self.reading.schema, feed))
+        return _FEED
+
     def close(self) -> None:
         """Ends the reading, wherever it is."""
         while self.opened:
             self.opened.pop().close()
-        self.reading.batches.close()
+        if isinstance(self.reading, Reading):
+            self.reading.batches.close()
 
     def _follow(self, batch: Any) -> None:
         selected = self.stage.plan.selected

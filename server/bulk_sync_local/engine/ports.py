@@ -1,12 +1,13 @@
 """What the runner needs of a source and of a destination, beyond what the service asks of a connector.
 
-A source hands over Arrow batches; the runner types and cleans them in a DuckDB stage, whatever the
-destination; the destination then applies the stage in one transaction. A new database is one more file in
+A source hands over Arrow batches, or what DuckDB is to read by itself; the runner types and cleans the rows in a
+DuckDB stage, whatever the destination; the destination then applies the stage in one transaction. A new database is one more file in
 `connectors/` with a class for each side.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from bulk_sync_local.connectors.base import Confinement, Connector
@@ -69,9 +70,27 @@ class Reading:
     interrupt: Callable[[], None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One pass over files that DuckDB reads by itself, on any connection that was opened with `Source.files`.
+
+    `sql` selects the columns asked for as `c0`, `c1`, ..., and `expressions` are these: they have their types, and no
+    value fails to fit. `rows` is about how many there are, None when that is not known beforehand.
+    """
+
+    sql: str
+    expressions: tuple[str, ...]
+    rows: int | None
+
+
 class Source(Protocol):
     """An open source, for one thread at a time; every read of a run sees the same state where the source can promise
     that."""
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """What its queries read; none when it hands over batches."""
+        ...
 
     def shape(self, table: str) -> Shape:
         """Raises `ConnectorError` when the table is gone."""
@@ -86,7 +105,7 @@ class Source(Protocol):
         limit: int | None,
         careful: bool,
         most: int = BATCH_ROWS,
-    ) -> Reading:
+    ) -> Reading | Query:
         """Rows that may match `conditions`: too many is fine, too few is not. `batches` may raise `NeedsCare`
         unless `careful`. A batch has `most` rows at the most, or about 16 MB where the driver counts bytes."""
         ...
@@ -199,6 +218,11 @@ class SourceConnector(Connector, Protocol):
 
 
 class DestinationConnector(Connector, Protocol):
-    def open_destination(self, job: RunJob, confinement: Confinement, *, read_only: bool) -> Destination | None:
-        """With `read_only` nothing is created or changed, and None says that there is nothing yet."""
+    def open_destination(
+        self, job: RunJob, confinement: Confinement, *, read_only: bool, files: Sequence[Path] = ()
+    ) -> Destination | None:
+        """With `read_only` nothing is created or changed, and None says that there is nothing yet.
+
+        `files` are those of the source: `scratch` may read them.
+        """
         ...

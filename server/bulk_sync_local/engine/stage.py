@@ -14,8 +14,9 @@ from typing import Any
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.ahead import ahead
 from bulk_sync_local.engine.conditions import Condition
+from bulk_sync_local.engine.filling import insert
 from bulk_sync_local.engine.plan import TablePlan
-from bulk_sync_local.engine.ports import Column, OutputColumn, Reading
+from bulk_sync_local.engine.ports import Column, OutputColumn, Query, Reading
 from bulk_sync_local.engine.sql import first_row, name
 
 HIDDEN = "__hidden_"
@@ -43,9 +44,9 @@ class Ascending:
 
 @dataclass(slots=True)
 class Watch:
-    """Follows the batches of one reading: counts, reports, and stops when asked to.
+    """Follows one reading: counts, reports, and stops when asked to.
 
-    An exception raised here reaches the caller of DuckDB as DuckDB's own, so the real one is kept.
+    `values` stays empty where all are known to fit. An exception raised here reaches the caller of DuckDB as DuckDB's own, so the real one is kept.
     """
 
     on_batch: Callable[[int], None]
@@ -113,9 +114,15 @@ class Stage:
         ]
         self.connection.execute(f"CREATE OR REPLACE TABLE {self.table} ({', '.join(kinds)})")
 
-    def fill(self, reading: Reading, watch: Watch) -> None:
+    def fill(self, reading: Reading | Query, watch: Watch) -> None:
         """Creates the stage and reads everything into it."""
         self.create()
+        if isinstance(reading, Query):
+            statement = f"INSERT INTO {self.table} {self.typed(reading, f'({reading.sql})')}"
+            expected = reading.rows or 0
+            watch.rows = insert(self.connection, statement, lambda share: watch.on_batch(int(share * expected)))
+            watch.on_batch(watch.rows)
+            return
         watch.order = self.key_order(reading)
         feed = watch.batches(reading)
         reader = libraries.pyarrow().RecordBatchReader.from_batches(reading.schema, feed)
@@ -131,8 +138,8 @@ class Stage:
             feed.close()
         self.connection.unregister(_FEED)
 
-    def typed(self, reading: Reading, feed: str) -> str:
-        """A query for the rows of the Arrow batches registered as `feed`, with the stage's columns."""
+    def typed(self, reading: Reading | Query, rows: str) -> str:
+        """A query for the rows of a reading, which `rows` stands for, with the stage's columns."""
         count = len(self.plan.selected)
         data: list[str] = []
         for column, kind, value in zip(self.plan.selected, self.stage_types, reading.expressions[:count], strict=True):
@@ -146,11 +153,11 @@ class Stage:
         outputs = [column.output for column in self.plan.selected] + [stamp.name for stamp in self.stamps]
         quoted = [name(one) for one in outputs] + [self._hidden(index) for index in range(len(self.plan.hidden))]
         listed = ", ".join(f"{value} AS {one}" for value, one in zip(values, quoted, strict=True))
-        return f"SELECT {listed} FROM {feed}"
+        return f"SELECT {listed} FROM {rows}"
 
-    def key_order(self, reading: Reading) -> Ascending | None:
+    def key_order(self, reading: Reading | Query) -> Ascending | None:
         """To be followed when the key is one integer column that reaches the stage as it comes."""
-        if len(self.plan.key) != 1:
+        if len(self.plan.key) != 1 or isinstance(reading, Query):
             return None
         index = next(i for i, column in enumerate(self.plan.selected) if column.output == self.plan.key[0])
         plain = reading.expressions[index] == reading.schema.names[index] and not self.plan.selected[index].obfuscated
@@ -196,6 +203,8 @@ class Stage:
         return Cleaned(rows, unfit, null_keys, duplicates, watermark, untracked)
 
     def _unfit(self, watch: Watch) -> dict[str, int]:
+        if not watch.values:
+            return {}
         staged = [
             *(name(column.output) for column in self.plan.selected),
             *(self._hidden(i) for i in range(len(self.plan.hidden))),
@@ -206,10 +215,11 @@ class Stage:
     def unfit(self, watch: Watch, kept: Sequence[int]) -> dict[str, int]:
         """How many values became NULL, by source column; `kept` counts what is left in each column read."""
         found: dict[str, int] = {}
-        for index, (column, left) in enumerate(zip(self.columns_read(), kept, strict=True)):
-            lost = watch.values.get(index, 0) - left + watch.replaced.get(index, 0)
+        columns = self.columns_read()
+        for index, present in watch.values.items():
+            lost = present - kept[index] + watch.replaced.get(index, 0)
             if lost:
-                found[column.name] = lost
+                found[columns[index].name] = lost
         return found
 
     def _drop_null_keys(self) -> int:

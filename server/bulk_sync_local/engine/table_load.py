@@ -90,7 +90,7 @@ def check(
     job: RunJob, table: TableJob, source: Source, destination: Destination | None, reporter: Reporter
 ) -> TableOutcome:
     """A test run: the same reading, typing and checks on at most five records; the destination is only read."""
-    with scratch_connection() as scratch:
+    with scratch_connection(source.files) as scratch:
         known = survey(job, table, source, destination, scratch, adopting=True)
         foreign = known.existing is not None and known.state is None
         if foreign:
