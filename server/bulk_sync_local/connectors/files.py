@@ -12,6 +12,7 @@ from bulk_sync_local.connectors import paths
 from bulk_sync_local.connectors.base import Confinement, ConnectorError, SourceField
 from bulk_sync_local.connectors.confined import BATCH_ROWS, connect
 from bulk_sync_local.connectors.duckdb_reading import as_carried, labels, selection
+from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.conditions import Condition
 from bulk_sync_local.engine.names import is_reserved
 from bulk_sync_local.engine.ports import Column, Query, Shape
@@ -92,7 +93,11 @@ class FileTables:
         most: int = BATCH_ROWS,
     ) -> Query:
         # A value that does not fit a file's types fails the table: a quick reading is a careful one.
-        if self._look(table) != self._types[table]:
+        try:
+            changed = self._look(table) != self._types[table]
+        except libraries.duckdb().BinderException:  # CSV files are read with the types that were seen
+            changed = True
+        if changed:
             raise ConnectorError(f"The files of the table {table} changed while they were looked at. Run it again.")
         relation, types = self._relations[table], self._types[table]
         values = [as_carried(types[column.name], column.name) for column in columns]

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from bulk_sync_local.engine.job import FieldChoice, TableJob
+from bulk_sync_local.engine.job import Endpoint, FieldChoice, TableJob
 from local.engine.kit import Recorder
 from local.postgres.kit import POSTGRES, PostgresWorkspace
 
@@ -116,3 +116,24 @@ def test_a_table_cancelled_on_the_way_can_be_loaded_afterwards(workspace: Postgr
     assert recorder.finished["t"].status == "canceled"
     assert workspace.pg("SELECT count(*) FROM pg_class WHERE relname = 't'") == [(0,)]
     assert workspace.load(POSTGRES, "t").finished["t"].records == 150_000
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_files_are_read_on_the_way_and_what_they_hold_arrives_whole(workspace: PostgresWorkspace, kind: str) -> None:
+    folder = workspace.path / "in"
+    folder.mkdir()
+    workspace.duck(
+        "CREATE TABLE t AS SELECT range AS id, 'name ' || range AS name, TIMESTAMP '2024-01-01' + to_minutes(range) AS at "
+        "FROM range(40000)",
+        f"COPY t TO '{folder}/t.{kind}' (FORMAT {kind})",
+    )
+    recorder = workspace.load(POSTGRES, TableJob("t", tracking_field="at"), source=Endpoint(kind, {"path": "in"}))
+    assert not recorder.said(AGAIN)
+    assert len(recorder.progress["t"]) > 1
+    assert recorder.progress["t"] == sorted(recorder.progress["t"])
+    assert recorder.progress["t"][-1] == recorder.finished["t"].records == 40_000
+    assert names(workspace) == {i: f"name {i}" for i in range(40_000)}
+    canceled = Recorder(cancel=lambda records: records > 0)
+    workspace.run(POSTGRES, "t", source=Endpoint(kind, {"path": "in"}), recorder=canceled)
+    assert canceled.finished["t"].status == "canceled"
+    assert len(names(workspace)) == 40_000
