@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
@@ -198,3 +199,23 @@ def test_two_threads_fill_stages_of_one_database_and_a_cancel_stops_only_its_own
         assert (unwanted.result(), wanted.result()) == (None, ROWS)
         left = scratch.execute("SELECT table_name FROM duckdb_tables()").fetchall()
         assert left == [("stage_wanted",)]
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "last"),
+    [
+        ("n,v\n" + "1,x\n" * 30_000 + '2,"q, ""r"""\n', {}, (2, 'q, "r"')),
+        ("# made by hand\nn;d\n" + "1;31/12/2024\n" * 30_000 + "2;01/02/2025\n", {}, (2, date(2025, 2, 1))),
+        ("n,v\r\n1,x\r\n3,y\r\n", {"delimiter": ",", "header": True}, (3, "y")),
+        ("", {"header": True}, None),
+    ],
+    ids=["a late quote", "dates day first", "lines as on Windows", "an empty file"],
+)
+def test_how_a_csv_file_is_written_is_found_out_from_the_whole_of_it(
+    workspace: Workspace, content: str, settings: dict[str, Any], last: tuple[Any, ...] | None
+) -> None:
+    (workspace.path / "in").mkdir()
+    (workspace.path / "in" / "t.csv").write_text(content, newline="")
+    workspace.load("duckdb", "t", source=Endpoint("csv", {"path": "in", **settings}))
+    rows = workspace.rows("duckdb", "t")
+    assert [tuple(row.values())[:2] for row in rows[-1:]] == ([] if last is None else [last])
