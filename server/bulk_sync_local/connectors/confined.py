@@ -17,6 +17,8 @@ from bulk_sync_local.engine.sql import text
 
 MEMORY_LIMIT = "512MB"
 BATCH_ROWS = 122_880  # a row group of DuckDB: it would have to put smaller batches together
+# Cursors do not take these over from their connection, so they stay open to change; none opens anything to a statement.
+_PER_CURSOR = ("enable_progress_bar", "enable_progress_bar_print", "search_path")
 _BATCH_VALUES = 4_000_000
 _LOCK_WAIT_SECONDS = 5.0
 _LOCK_POLL_SECONDS = 0.1
@@ -50,8 +52,7 @@ def connect(
         f"allowed_paths = [{_listed(allowed_files)}]",
         f"allowed_directories = [{_listed(allowed_folders)}]",
         "enable_external_access = false",
-        # Whether progress is counted, and whether it is drawn: see engine/filling.py.
-        "allowed_configs = ['enable_progress_bar', 'enable_progress_bar_print']",
+        f"allowed_configs = [{', '.join(text(one) for one in _PER_CURSOR)}]",
         "lock_configuration = true",
     ):
         connection.execute(f"SET {setting}")

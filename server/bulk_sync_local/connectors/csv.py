@@ -100,8 +100,7 @@ class CsvTables(FileTables):
         if files[0].stat().st_size == 0:  # a header that is not there would be complained of
             options = {option: value for option, value in options.items() if option != "header"}
         dialect, kinds = _sniffed(connection, file, options)
-        # With its schema: the connection that runs it may hold a macro of that name.
-        read = f"system.main.read_csv({file}, {_listed(dialect)}, hive_partitioning = false"
+        read = f"read_csv({file}, {_listed(dialect)}, hive_partitioning = false"
         numbers = {
             column: _LOSES_AS_INTEGER if kind == "BIGINT" else _LOSES_AS_DOUBLE
             for column, kind in kinds.items()

@@ -76,7 +76,24 @@ class DuckDBFile:
         if spill.exists():
             shutil.rmtree(spill)
         _make(path, path.with_name(f"{stage}.new"))
-        return DuckDBOutput(connect(path, allowed_files=files, spill=spill), schema, job.sync_id, spill)
+        connection = connect(path, allowed_files=files, spill=spill)
+        try:
+            if files:
+                _refuse_triggers(connection, path)
+            return DuckDBOutput(connection, schema, job.sync_id, spill)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _refuse_triggers(connection: Any, path: Path) -> None:
+    """They run inside a load, and could copy from the files of the source what the sync does not select."""
+    rows = connection.execute("SELECT trigger_name FROM system.main.duckdb_triggers()").fetchall()
+    if rows:
+        raise ConnectorError(
+            f"{path.name} holds triggers ({', '.join(sorted(row[0] for row in rows))}), which could read the files of "
+            "the source. Drop them, or load into another file."
+        )
 
 
 def _make(path: Path, new: Path) -> None:

@@ -30,7 +30,10 @@ class DuckDBOutput:
         self._spill = spill
         self._begun = False
         # Three parts: a file and a schema of one name would make two ambiguous.
-        (self._catalog,) = first_row(connection, "SELECT current_database()")
+        (self._catalog,) = first_row(connection, "SELECT system.main.current_database()")
+        # Macros in the file must not take the place of DuckDB's own functions: they could show what is obfuscated, or
+        # read what the stage may read.
+        connection.execute("SET search_path = 'system.main'")
 
     def beside(self, lane: int) -> Destination | None:
         return DuckDBOutput(self.scratch.cursor(), self._schema, self._sync_id, lane=lane)

@@ -82,6 +82,5 @@ class ParquetTables(FileTables):
     def relation(self, connection: Any, files: Sequence[Path]) -> Relation:
         """Part files need not have the same columns; one that lacks a column has NULL there."""
         listed = ", ".join(text(glob_escaped(file)) for file in files)
-        # With its schema: the connection that runs it may hold a macro of that name.
-        read = f"system.main.read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+        read = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
         return Relation(read, first_row(connection, f"SELECT count(*) FROM {read}")[0])

@@ -1,8 +1,7 @@
 """Types, as data: how a DuckDB type is carried, and what the API and other databases call it.
 
 Whatever the source, a column is carried as one DuckDB type. Types that Arrow cannot bring over unchanged
-travel as text (`wire`); those without an equal elsewhere become text. Functions are named with their schema: a
-destination may hold macros of their names.
+travel as text (`wire`); those without an equal elsewhere become text.
 """
 
 import re
@@ -39,7 +38,7 @@ def carried(duckdb_type: str) -> Carried:
         return Carried(duckdb_type, "CAST({} AS VARCHAR)", f"CAST({{}} AS {duckdb_type})")
     if is_nested(duckdb_type):
         if _NESTED_UNSAFE.search(duckdb_type):
-            return Carried("VARCHAR", "CAST(system.main.to_json({}) AS VARCHAR)")
+            return Carried("VARCHAR", "CAST(to_json({}) AS VARCHAR)")
         return Carried(duckdb_type)
     return Carried("VARCHAR", "CAST({} AS VARCHAR)")
 

@@ -156,12 +156,34 @@ def test_macros_in_the_destination_change_nothing_of_what_is_read_and_hidden(wor
         "SELECT 0 AS a, 'x' AS b, ['y'] AS c",
         "CREATE MACRO sha256(value) AS value",
         "CREATE MACRO to_json(value) AS 'z'",
+        "CREATE MACRO count(value) AS 5",
+        f"CREATE MACRO max(value) AS (SELECT content FROM read_text('{workspace.path}/in/t.parquet'))",
         file="out.duckdb",
     )
-    workspace.load("duckdb", TableJob("t", fields=(FieldChoice("b", obfuscated=True),)), source=source)
+    table = TableJob("t", fields=(FieldChoice("b", obfuscated=True),), tracking_field="a")
+    for _ in range(2):
+        recorder = workspace.load("duckdb", table, source=source)
+        assert (recorder.finished["t"].records, recorder.finished["t"].warnings) == (1, 0)
     (row,) = workspace.rows("duckdb", "t")
     hidden = hashlib.sha256(b"secret").hexdigest()
     assert (row["a"], row["b"], row["c"]) == (7, hidden, f'["{id_}"]')
+
+
+def test_a_destination_with_triggers_is_not_let_near_the_files_of_a_source(workspace: Workspace) -> None:
+    source = written(workspace, "csv", "SELECT 1 AS id, 'secret' AS hidden")
+    file = workspace.path / "out.duckdb"
+    with duckdb.connect(str(file), config={"storage_compatibility_version": "v2.0.0"}) as con:
+        con.execute("CREATE TABLE other (id BIGINT)")
+        con.execute("CREATE TABLE log (content VARCHAR)")
+        con.execute(
+            "CREATE TRIGGER copying AFTER INSERT ON other FOR EACH STATEMENT "
+            f"INSERT INTO log SELECT content FROM read_text('{workspace.path}/in/t.csv')"
+        )
+    recorder = workspace.run("duckdb", "t", source=source)
+    assert "out.duckdb holds triggers (copying)" in (recorder.finished["t"].message or "")
+    workspace.sql("CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    workspace.load("duckdb", "t")
+    assert workspace.rows("duckdb", "log") == []
 
 
 def test_two_threads_fill_stages_of_one_database_and_a_cancel_stops_only_its_own(workspace: Workspace) -> None:
