@@ -69,14 +69,15 @@ class DuckDBFile:
         schema = job.output_schema or "main"
         if schema.lower() in _SYSTEM:
             raise ConnectorError(f"The schema {schema} is DuckDB's own. Choose another.")
-        if read_only:
-            return DuckDBOutput(connect(path, read_only=True), schema, job.sync_id) if path.exists() else None
+        if read_only and not path.exists():
+            return None
         stage = stage_table(job.sync_id)
-        spill = path.with_name(f"{stage}.spill")
-        if spill.exists():
-            shutil.rmtree(spill)
-        _make(path, path.with_name(f"{stage}.new"))
-        connection = connect(path, allowed_files=files, spill=spill)
+        spill = None if read_only else path.with_name(f"{stage}.spill")
+        if spill is not None:
+            if spill.exists():
+                shutil.rmtree(spill)
+            _make(path, path.with_name(f"{stage}.new"))
+        connection = connect(path, read_only=read_only, allowed_files=files, spill=spill)
         try:
             if files:
                 _refuse_triggers(connection, path)
