@@ -79,8 +79,7 @@ class DuckDBFile:
             _make(path, path.with_name(f"{stage}.new"))
         connection = connect(path, read_only=read_only, allowed_files=files, spill=spill)
         try:
-            if files:
-                _refuse_triggers(connection, path)
+            _refuse_triggers(connection, path)
             return DuckDBOutput(connection, schema, job.sync_id, spill)
         except BaseException:
             connection.close()
@@ -88,12 +87,12 @@ class DuckDBFile:
 
 
 def _refuse_triggers(connection: Any, path: Path) -> None:
-    """They run inside a load, and could copy from the files of the source what the sync does not select."""
+    """They run inside a load, and could copy what the sync does not select: from its stage, or the files it reads."""
     rows = connection.execute("SELECT trigger_name FROM system.main.duckdb_triggers()").fetchall()
     if rows:
         raise ConnectorError(
-            f"{path.name} holds triggers ({', '.join(sorted(row[0] for row in rows))}), which could read the files of "
-            "the source. Drop them, or load into another file."
+            f"{path.name} holds triggers ({', '.join(sorted(row[0] for row in rows))}), which could copy what the "
+            "sync does not select. Drop them, or load into another file."
         )
 
 
