@@ -91,11 +91,13 @@ def configured(
     if spec.partition_key is not None:
         raise bad_request(f"schema {old.schema_id!r}: partition_key: no local destination has partitions")
     known = [field.id for field in table.fields] if table else [choice.id for choice in old.settings.fields]
-    for what, field_id in [
-        *(("filters", entry.field_id) for entry in spec.filters),
-        *([("tracking_field", spec.tracking_field)] if spec.tracking_field else []),
+    # What the schema has may name a field that is gone: sent back or kept, it must not stand in the way of a change.
+    filtered = {entry.field_id for entry in old.settings.filters}
+    for what, field_id, had in [
+        *(("filters", entry.field_id, entry.field_id in filtered) for entry in spec.filters),
+        ("tracking_field", spec.tracking_field, spec.tracking_field == old.settings.tracking_field),
     ]:
-        if field_id not in known:
+        if field_id and field_id not in known and not had:
             raise bad_request(f"schema {old.schema_id!r}: {what}: no field {field_id!r}; it has {_listed(known)}")
     keeps_name = keep_output_name and "user_output_name" not in spec.given
     return replace(

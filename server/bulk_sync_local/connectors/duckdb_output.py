@@ -22,6 +22,8 @@ class DuckDBOutput:
     """Outputs in one schema of an open DuckDB connection, which may spill to the folder `spill`. `lane` tells those
     that are open side by side apart."""
 
+    any_case = True
+
     def __init__(self, connection: Any, schema: str, sync_id: str, spill: Path | None = None, lane: int = 0) -> None:
         self.scratch = connection
         self.stage = stage_table(sync_id, lane)
@@ -59,10 +61,9 @@ class DuckDBOutput:
     def state(self, schema_id: str, output: str) -> SavedState | None:
         if self.existing(STATE_TABLE) is None:
             return None
-        query = find_statement(self.reference(STATE_TABLE), self._sync_id, schema_id)
+        query = find_statement(self.reference(STATE_TABLE), self._sync_id, schema_id, output, any_case=self.any_case)
         row = first_row(self.scratch, query)
-        state = decode(row[0]) if row else None
-        return state if state is not None and state.output == output else None
+        return decode(row[0]) if row else None
 
     def type_name(self, carried: str) -> str:
         return carried
@@ -90,7 +91,9 @@ class DuckDBOutput:
     def apply(self, load: Load) -> None:
         self.apply_statements(load)
         remembered = self.reference(STATE_TABLE)
-        for statement in save_statements(remembered, self._sync_id, load.schema_id, load.state, load.now):
+        for statement in save_statements(
+            remembered, self._sync_id, load.schema_id, load.state, load.now, any_case=self.any_case
+        ):
             self.scratch.execute(statement)
         load.check_cancel()
         self._begun = False  # a COMMIT that fails has ended the transaction too

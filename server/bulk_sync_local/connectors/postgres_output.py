@@ -57,6 +57,8 @@ class PostgresOutput:
     Raises `ConnectorError` when no tables can be made there.
     """
 
+    any_case = False
+
     def __init__(
         self,
         place: Place,
@@ -125,9 +127,10 @@ class PostgresOutput:
         if self.existing(STATE_TABLE) is None:
             return None
         with worded(self._place, "Looking at the destination", TableFailed):
-            found = self._catalog.rows(find_statement(self.reference(STATE_TABLE), self._sync_id, schema_id))
-        state = decode(found[0][0]) if found else None
-        return state if state is not None and state.output == output else None
+            state = self.reference(STATE_TABLE)
+            query = find_statement(state, self._sync_id, schema_id, output, any_case=self.any_case)
+            found = self._catalog.rows(query)
+        return decode(found[0][0]) if found else None
 
     def type_name(self, carried: str) -> str:
         return output_type(carried)
@@ -277,7 +280,9 @@ class PostgresOutput:
         return int(first_row(self.scratch, f"SELECT {lengths} FROM {self.stage_reference(load.stage)}")[0])
 
     def _save_state(self, load: Load, state: SavedState) -> None:
-        for statement in save_statements(self.reference(STATE_TABLE), self._sync_id, load.schema_id, state, load.now):
+        for statement in save_statements(
+            self.reference(STATE_TABLE), self._sync_id, load.schema_id, state, load.now, any_case=self.any_case
+        ):
             self._run(statement)
 
     def _commit(self) -> None:

@@ -65,6 +65,8 @@ def mends(carried: str, column: str) -> list[Mend]:
 class SQLiteOutput:
     """Outputs in one file; `connect` makes a connection to it, again after one has been lost."""
 
+    any_case = True
+
     def __init__(self, connect: Callable[[], Any], path: Path, sync_id: str, files: Sequence[Path]) -> None:
         self._connect = connect
         self._open: Any = connect()
@@ -101,9 +103,8 @@ class SQLiteOutput:
     def state(self, schema_id: str, output: str) -> SavedState | None:
         if self.existing(STATE_TABLE) is None:
             return None
-        rows = self._rows(find_statement(name(STATE_TABLE), self._sync_id, schema_id))
-        state = decode(rows[0][0]) if rows else None
-        return state if state is not None and state.output == output else None
+        rows = self._rows(find_statement(name(STATE_TABLE), self._sync_id, schema_id, output, any_case=self.any_case))
+        return decode(rows[0][0]) if rows else None
 
     def type_name(self, carried: str) -> str:
         return declared_type(carried)
@@ -138,7 +139,9 @@ class SQLiteOutput:
             self._run(statement)
         remembered = f"main.{name(STATE_TABLE)}"
         self._run(make_statement(remembered))
-        for statement in save_statements(remembered, self._sync_id, load.schema_id, load.state, load.now):
+        for statement in save_statements(
+            remembered, self._sync_id, load.schema_id, load.state, load.now, any_case=self.any_case
+        ):
             self._run(statement)
         # Before the commit: nothing may fail after it.
         self._run(f"DROP TABLE {stage}")

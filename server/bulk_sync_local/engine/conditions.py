@@ -29,11 +29,16 @@ class Condition:
         row = FUNCTIONS[self.function]
         subject = f"CAST({expression} AS VARCHAR)" if row.textual else expression
         kind = "VARCHAR" if row.textual else self.type
-        test = row.sql(subject, [f"CAST({text(value)} AS {kind})" for value in self.values])
+        test = row.sql(subject, [f"CAST({_literal(value)} AS {kind})" for value in self.values])
         on_null = "true" if self.keep_nulls or row.keeps_nulls else "false"
         if row.function in ("IsNull", "IsNotNull"):
             return f"({test})"
         return f"(CASE WHEN {expression} IS NULL THEN {on_null} ELSE {test} END)"
+
+
+def _literal(value: str) -> str:
+    """`value` in DuckDB's SQL, whose literals end at a NUL character."""
+    return "(" + " || chr(0) || ".join(text(part) for part in value.split("\0")) + ")"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ def normalized(name: str, rule: NormalizeNames) -> str:
     return f"_{snake}" if not snake or snake[0].isdigit() else snake
 
 
+def folded(name: str, *, any_case: bool) -> str:
+    """`name`, so that two are equal which a destination takes for one."""
+    return name.casefold() if any_case else name
+
+
 def is_reserved(name: str) -> bool:
     """Whether the engine keeps `name` for itself."""
     folded = name.casefold()

@@ -1,6 +1,6 @@
 """What is read of a source table and how its columns are called: settled before the first row moves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bulk_sync_local.engine import names
@@ -32,7 +32,7 @@ class TablePlan:
 
     `hidden` are columns that are read for filters or tracking but do not go to the output, or go there
     obfuscated; `key` holds output names. `vanished` are columns that earlier runs loaded, that nobody has
-    deselected, and that the source no longer has.
+    deselected, and that the source no longer has; `without` are fields that the sync names and that it no longer has.
     """
 
     selected: tuple[Selected, ...]
@@ -42,6 +42,7 @@ class TablePlan:
     conditions: tuple[Condition, ...]
     cutoff: Condition | None
     vanished: tuple[str, ...]
+    without: tuple[str, ...]
     warnings: tuple[str, ...]
 
     def selected_for(self, source: str) -> Selected | None:
@@ -54,14 +55,8 @@ def plan_table(job: RunJob, table: TableJob, shape: Shape, state: SavedState | N
     present = {column.name: column for column in shape.columns}
     choices = {choice.id: choice for choice in table.fields}
     gone = _vanished(table, choices, present, state)
-    explicit = [choice.id for choice in table.fields if choice.enabled and choice.id not in present]
-    if explicit and job.resync_mode == "rebuild":
-        warnings.append(f"The source no longer has {_listed(explicit)}; the rebuilt output is made without.")
-    elif explicit:
-        raise TableFailed(
-            f"The source no longer has the selected field {_listed(explicit)}. "
-            "Deselect it, or run this table with resync_mode rebuild."
-        )
+    without = tuple(choice.id for choice in table.fields if choice.enabled and choice.id not in present)
+    _check_explicit(job, without, state, warnings)
     selected = _selected(job, table, shape, choices, warnings)
     key = _key(job, shape, selected)
     tracking = _tracking(table, present)
@@ -74,10 +69,24 @@ def plan_table(job: RunJob, table: TableJob, shape: Shape, state: SavedState | N
     plain = {column.source.name for column in selected if not column.obfuscated}
     needed = [one.column for one in conditions] + ([tracking.name] if tracking else [])
     hidden = tuple(present[name] for name in dict.fromkeys(needed) if name not in plain)
-    return TablePlan(selected, hidden, key, tracking, conditions, cutoff, gone, tuple(warnings))
+    return TablePlan(selected, hidden, key, tracking, conditions, cutoff, gone, without, tuple(warnings))
 
 
-def _listed(fields: list[str]) -> str:
+def _check_explicit(job: RunJob, without: tuple[str, ...], state: SavedState | None, warnings: list[str]) -> None:
+    """`without` are fields that the sync names and the source no longer has."""
+    # Whoever emptied or rebuilt the output has agreed to lose them.
+    agreed = () if state is None else state.without
+    missed = [one for one in without if one not in agreed]
+    if missed and job.resync_mode not in ("resync", "rebuild"):
+        raise TableFailed(
+            f"The source no longer has the selected field {_listed(missed)}. "
+            "Deselect it to keep its column as it is, or run this table with resync_mode rebuild to drop the column."
+        )
+    if without:
+        warnings.append(f"The source no longer has {_listed(without)}; the table is loaded without.")
+
+
+def _listed(fields: Sequence[str]) -> str:
     return ", ".join(fields)
 
 

@@ -122,8 +122,9 @@ class Source(Protocol):
 class SavedState:
     """What a sync remembers about an output, kept beside it and committed with it.
 
-    `columns` maps source columns to output columns, `watermark` is text that DuckDB casts to the tracking
-    field's type.
+    `columns` maps source columns to output columns, `digested` are the output columns that hold obfuscated values,
+    `without` the selected fields that the source had lost when the output was last emptied or made anew, `watermark`
+    is text that DuckDB casts to the tracking field's type.
     """
 
     output: str
@@ -133,6 +134,8 @@ class SavedState:
     tracking_field: str | None
     watermark: str | None
     rows: int
+    digested: frozenset[str] = frozenset()
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,7 @@ class Destination(Protocol):
 
     scratch: Any  # duckdb.DuckDBPyConnection, where stages are made; untyped through `libraries`
     stage: str
+    any_case: bool  # whether names of columns that differ in case alone are one
 
     def existing(self, output: str) -> Mapping[str, str] | None:
         """Column names and types of the output, or None when there is none. Raises `TableFailed` when the name

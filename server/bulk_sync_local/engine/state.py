@@ -21,6 +21,8 @@ def encode(state: SavedState) -> str:
             "tracking_field": state.tracking_field,
             "watermark": state.watermark,
             "rows": state.rows,
+            "digested": sorted(state.digested),
+            "without": state.without,
         },
         sort_keys=True,
     )
@@ -37,6 +39,8 @@ def decode(encoded: str) -> SavedState:
         tracking_field=read["tracking_field"],
         watermark=read["watermark"],
         rows=read["rows"],
+        digested=frozenset(read.get("digested", ())),
+        without=tuple(read.get("without", ())),
     )
 
 
@@ -48,15 +52,29 @@ def make_statement(table: str) -> str:
     )
 
 
-def save_statements(table: str, sync_id: str, schema_id: str, state: SavedState, now: str) -> list[str]:
-    """Statements that keep `state` in the state table; `table` is its quoted reference, `now` an SQL literal."""
+def save_statements(
+    table: str, sync_id: str, schema_id: str, state: SavedState, now: str, *, any_case: bool
+) -> list[str]:
+    """Statements that keep `state` in the state table; `table` is its quoted reference, `now` an SQL literal.
+
+    What anybody remembers of an output of that name goes: whoever filled it before does not own it any more. With
+    `any_case` names that differ in case alone are one table.
+    """
     return [
-        f"DELETE FROM {table} WHERE sync_id = {text(sync_id)} AND schema_id = {text(schema_id)}",
+        f"DELETE FROM {table} WHERE {_of(state.output, any_case=any_case)}",
         f"INSERT INTO {table} ({COLUMNS}) VALUES ({text(sync_id)}, {text(schema_id)}, {text(state.output)}, "
         f"{text(encode(state))}, {now})",
     ]
 
 
-def find_statement(table: str, sync_id: str, schema_id: str) -> str:
-    """A query for the encoded state of one table of a sync."""
-    return f"SELECT state FROM {table} WHERE sync_id = {text(sync_id)} AND schema_id = {text(schema_id)}"
+def find_statement(table: str, sync_id: str, schema_id: str, output: str, *, any_case: bool) -> str:
+    """A query for the encoded state of one output of a sync. A table that was renamed at the destination has left one
+    output behind for each of its names."""
+    return (
+        f"SELECT state FROM {table} WHERE sync_id = {text(sync_id)} AND schema_id = {text(schema_id)} "
+        f"AND {_of(output, any_case=any_case)}"
+    )
+
+
+def _of(output: str, *, any_case: bool) -> str:
+    return f"lower(output_name) = lower({text(output)})" if any_case else f"output_name = {text(output)}"

@@ -10,6 +10,7 @@ from bulk_sync_local.connectors.confined import scratch_connection
 from bulk_sync_local.engine import names, passing
 from bulk_sync_local.engine.conditions import Condition
 from bulk_sync_local.engine.endpoints import check_names
+from bulk_sync_local.engine.fitting import check_fit, mixed
 from bulk_sync_local.engine.job import Reporter, RunJob, TableJob, TableOutcome
 from bulk_sync_local.engine.outcome import outcome
 from bulk_sync_local.engine.outputs import output_name
@@ -46,6 +47,7 @@ class Table:
     stamps: tuple[OutputColumn, ...]
     conditions: tuple[Condition, ...]
     in_key_order: bool
+    any_case: bool
 
 
 def load(job: RunJob, table: TableJob, source: Source, destination: Destination, reporter: Reporter) -> TableOutcome:
@@ -151,9 +153,10 @@ def survey(
     merged_into = tuple(existing) if existing is not None and strategy.write == "merge" else ()
     stamps = _stamps(job, plan, stamp_type, merged_into)
     if destination is not None and existing is not None:
-        _check_shape(job, plan, strategy, existing, state, data + stamps, adopted=strategy.adopts)
+        check_fit(job, plan, strategy, existing, state, data + stamps, any_case=destination.any_case)
     plan, conditions = _conditions(plan, strategy, watermark, scratch)
-    return Table(output, plan, existing, state, strategy, data, stamps, conditions, shape.read_in_key_order)
+    any_case = destination is None or destination.any_case
+    return Table(output, plan, existing, state, strategy, data, stamps, conditions, shape.read_in_key_order, any_case)
 
 
 def _stamps(job: RunJob, plan: TablePlan, kind: str, merged_into: Iterable[str]) -> tuple[OutputColumn, ...]:
@@ -163,45 +166,6 @@ def _stamps(job: RunJob, plan: TablePlan, kind: str, merged_into: Iterable[str])
     if plan.key and (not job.hard_deletes or names.DELETED_AT in merged_into):
         wanted.append(names.DELETED_AT)
     return tuple(OutputColumn(one, kind) for one in wanted)
-
-
-def _check_shape(
-    job: RunJob,
-    plan: TablePlan,
-    strategy: Strategy,
-    existing: Mapping[str, str],
-    state: SavedState | None,
-    columns: tuple[OutputColumn, ...],
-    *,
-    adopted: bool,
-) -> None:
-    if adopted and strategy.write == "recreate":
-        return
-    if plan.vanished and not adopted:
-        raise TableFailed(
-            f"The source no longer has the field {', '.join(plan.vanished)}, which the output holds. "
-            "Deselect it to keep its column as it is, or run this table with resync_mode rebuild to drop the column."
-        )
-    kinds = {column.casefold(): kind for column, kind in existing.items()}
-    for column in columns:
-        kind = kinds.get(column.name.casefold())
-        if kind is not None and kind != column.type:
-            raise TableFailed(
-                f"The column {column.name} would be {column.type}, and the output has it as {kind}. "
-                "Deselect the field, or run this table with resync_mode rebuild to make the output anew."
-            )
-    if state is not None and state.key and not plan.key and state.mode == job.mode == "replicate" and not adopted:
-        raise TableFailed(
-            f"The source table no longer has a primary key, by which its rows were merged ({', '.join(state.key)}); "
-            "without one the output would be replaced. Put the key back, or run this table once with resync_mode "
-            "resync or rebuild if the output may be replaced."
-        )
-    if strategy.write == "merge" and state is not None and (state.mode == "append" or state.key != plan.key):
-        was = "rows were appended" if state.mode == "append" else f"key was {', '.join(state.key) or 'none'}"
-        raise TableFailed(
-            f"Rows are now merged by {', '.join(plan.key)}, but the output was filled when its {was}. "
-            "Run this table once with resync_mode resync or rebuild."
-        )
 
 
 def _conditions(
@@ -238,6 +202,9 @@ def _announce(table: TableJob, known: Table, reporter: Reporter) -> None:
         reporter.log(table.schema_id, "warning", warning)
     if known.strategy.write == "merge" and known.strategy.read != "all":
         reporter.log(table.schema_id, "info", "Read incrementally: rows deleted at the source are not noticed.")
+    if known.state is not None and known.strategy.write in ("merge", "append"):
+        for note in mixed(known.plan, known.state):
+            reporter.log(table.schema_id, "warning", note)
     added = [column.name for column in _added(known)]
     if added and known.strategy.write in ("merge", "append") and known.state is not None:
         reporter.log(
@@ -250,8 +217,9 @@ def _announce(table: TableJob, known: Table, reporter: Reporter) -> None:
 def _added(known: Table) -> tuple[OutputColumn, ...]:
     if known.existing is None:
         return ()
-    have = {column.casefold() for column in known.existing}
-    return tuple(column for column in known.data + known.stamps if column.name.casefold() not in have)
+    have = {names.folded(column, any_case=known.any_case) for column in known.existing}
+    wanted = known.data + known.stamps
+    return tuple(column for column in wanted if names.folded(column.name, any_case=known.any_case) not in have)
 
 
 def _stage(destination: Destination, stage_name: str, known: Table, now: str) -> Stage:
@@ -366,6 +334,8 @@ def _load(
         tracking_field=plan.tracking.name if plan.tracking else None,
         watermark=watermark,
         rows=cleaned.rows,
+        digested=frozenset(column.output for column in plan.selected if column.obfuscated),
+        without=plan.without,
     )
     judged: str | None = None
     if plan.cutoff is not None and strategy.absent != "keep":

@@ -87,6 +87,44 @@ def test_two_syncs_do_not_share_an_output(people: Workspace, to: str) -> None:
     people.load(to, "people", sync_id="first")
 
 
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_a_table_that_another_sync_took_over_is_no_longer_written_to_by_the_first(people: Workspace, to: str) -> None:
+    people.load(to, "people", sync_id="first")
+    people.load(to, "people", sync_id="second", resync_mode="rebuild")
+    assert "not made by this sync" in (people.run(to, "people", sync_id="first").finished["people"].message or "")
+    people.load(to, "people", sync_id="second")
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_a_table_that_another_table_of_the_sync_took_over_is_its_own_no_more(people: Workspace, to: str) -> None:
+    people.sql("CREATE TABLE other (id INTEGER PRIMARY KEY, name TEXT)", "INSERT INTO other VALUES (7, 'seven')")
+    people.load(to, "people")
+    people.load(to, TableJob("other", user_output_name="people"), resync_mode="resync")
+    assert people.run(to, "people").finished["people"].status == "failed"
+    assert [row["name"] for row in people.rows(to, "people")] == ["seven"]
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_a_sync_knows_its_output_again_when_it_gets_back_a_name_it_had(people: Workspace, to: str) -> None:
+    table = TableJob("people", tracking_field="id")
+    people.load(to, table)
+    people.sql("INSERT INTO people VALUES (2, 'second')")
+    people.load(to, table, table_prefix="new_")
+    people.sql("INSERT INTO people VALUES (3, 'third')")
+    assert people.load(to, table).finished["people"].records == 3  # from the row on that it had read last
+    assert len(people.rows(to, "people")) == 3
+    assert len(people.rows(to, "new_people")) == 2
+
+
+@pytest.mark.parametrize("to", ["duckdb", "sqlite"])
+def test_a_sync_knows_its_output_by_a_name_that_differs_in_case_alone(workspace: Workspace, to: str) -> None:
+    workspace.sql('CREATE TABLE "People" (id INTEGER PRIMARY KEY, "Name" TEXT)', "INSERT INTO People VALUES (1, 'a')")
+    workspace.load(to, "People", normalize_names="disabled")
+    workspace.sql("INSERT INTO People VALUES (2, 'b')")
+    workspace.load(to, "People", normalize_names="enabled")
+    assert [row["Name"] for row in workspace.rows(to, "people")] == ["a", "b"]
+
+
 @pytest.mark.parametrize("to", ["duckdb", "sqlite"])
 def test_a_view_in_place_of_the_output_is_never_dropped(people: Workspace, to: str) -> None:
     if to == "sqlite":

@@ -57,6 +57,29 @@ def test_a_vanished_column_fails_the_table_until_it_is_deselected(people: Worksp
 
 
 @pytest.mark.parametrize("to", DESTINATIONS)
+@pytest.mark.parametrize("mode", ["resync", "rebuild"])
+def test_a_table_goes_on_without_a_named_field_once_it_was_emptied_or_made_anew(
+    people: Workspace, mode: str, to: str
+) -> None:
+    table = TableJob("people", (FieldChoice("id"), FieldChoice("name"), FieldChoice("age")))
+    people.load(to, table)
+    people.sql("ALTER TABLE people DROP COLUMN age")
+    for once_more in (None, "refetch"):
+        said = people.run(to, table, resync_mode=once_more).finished["people"].message or ""
+        assert "resync_mode rebuild" in said
+    people.load(to, table, resync_mode=mode)
+    people.sql("INSERT INTO people VALUES (3, 'eve')")
+    for _ in range(2):
+        assert people.load(to, table).said("no longer has age; the table is loaded without")
+    assert [row.get("age") for row in people.rows(to, "people")] == [None] * 3
+    assert ("age" in people.rows(to, "people")[0]) == (mode == "resync")
+    people.sql("ALTER TABLE people ADD COLUMN age INTEGER", "UPDATE people SET age = 7")
+    people.load(to, table)
+    people.sql("ALTER TABLE people DROP COLUMN age")
+    assert people.run(to, table).finished["people"].status == "failed"
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
 def test_a_resync_keeps_a_vanished_column_empty(people: Workspace, to: str) -> None:
     people.load(to, "people")
     people.sql("ALTER TABLE people DROP COLUMN age")
@@ -178,3 +201,31 @@ def test_reserved_words_quotes_and_unicode_are_only_names(workspace: Workspace, 
     else:
         (row,) = workspace.rows(to, "select 表")
         assert (row["order"], row['na"me'], row["é'"]) == (1, "a", "b")
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+@pytest.mark.parametrize("first", [False, True])
+def test_rows_are_not_merged_by_a_key_whose_obfuscation_has_changed(workspace: Workspace, first: bool, to: str) -> None:
+    workspace.sql("CREATE TABLE people (id TEXT PRIMARY KEY, age INTEGER)", "INSERT INTO people VALUES ('ann', 30)")
+
+    def table(*, obfuscated: bool) -> TableJob:
+        return TableJob("people", (FieldChoice("id", obfuscated=obfuscated),))
+
+    workspace.load(to, table(obfuscated=first))
+    said = workspace.run(to, table(obfuscated=not first)).finished["people"].message or ""
+    assert "no row would be found again" in said
+    workspace.load(to, table(obfuscated=not first), resync_mode="resync")
+    workspace.load(to, table(obfuscated=not first))
+    assert len(workspace.rows(to, "people")) == 1
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_plain_values_beside_obfuscated_ones_are_told(workspace: Workspace, to: str) -> None:
+    workspace.sql("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT)", "INSERT INTO people VALUES (1, 'ann')")
+    workspace.load(to, TableJob("people", tracking_field="id"))
+    workspace.sql("INSERT INTO people VALUES (2, 'eve')", "DELETE FROM people WHERE id = 1")
+    hidden = TableJob("people", (FieldChoice("name", obfuscated=True),), tracking_field="id")
+    assert workspace.load(to, hidden).said("name is obfuscated from this run on; rows that are not written again")
+    assert workspace.rows(to, "people")[0]["name"] == "ann"
+    assert not workspace.load(to, hidden, resync_mode="resync").said("from this run on")
+    assert not workspace.load(to, hidden).said("from this run on")

@@ -1,6 +1,6 @@
 """Runs a sync through the engine's own entry, as the worker process does: the only module that knows the engine."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -8,6 +8,7 @@ from typing import Any, Literal
 from bulk_sync_local.connectors.base import Confinement
 from bulk_sync_local.engine.job import Endpoint, FieldChoice, RowFilter, RunJob, TableJob, TableOutcome
 from bulk_sync_local.engine.runner import run_job
+from local.oracle.configuring import Sync
 from local.oracle.driving import Outcome
 from local.oracle.histories import Settings, Step, TableSetup
 from local.oracle.sources import table_id
@@ -41,14 +42,21 @@ def settings_of(kind: str, end: str, server: Server | None) -> dict[str, Any]:
     return {"path": end if kind == "parquet" else f"{end}.{kind}"}
 
 
+_OF_A_RUN = ("mode", "hard_deletes", "truncate_existing", "record_timestamps", "table_prefix", "normalize_names")
+
+
 @dataclass
 class Engine:
     source: str
     target: str
     folder: Path
     server: Server | None
+    names_fields: bool = False
 
-    def run(self, settings: Settings, step: Step, tables: Mapping[str, TableSetup]) -> dict[str, Outcome]:
+    def configure(self, sync: Sync, before: Mapping[str, TableSetup], changed: Collection[str], way: str) -> None:
+        """Nothing to keep: each run is told everything."""
+
+    def run(self, settings: Settings, step: Step, tables: Mapping[str, TableSetup], every: bool) -> dict[str, Outcome]:
         told = _Told()
         job = RunJob(
             "execution-1",
@@ -58,7 +66,7 @@ class Engine:
             tuple(_table(self.source, one) for one in tables.values()),
             resync_mode=step.resync_mode,  # type: ignore[arg-type]
             test=step.test,
-            **vars(settings),
+            **{one: getattr(settings, one) for one in _OF_A_RUN},
         )
         run_job(job, told, Confinement((self.folder,), self.folder))
         return {
@@ -69,13 +77,14 @@ class Engine:
 
 def _table(source: str, setup: TableSetup) -> TableJob:
     renamed = dict(setup.renamed)
-    named = dict.fromkeys([*setup.deselected, *setup.obfuscated, *renamed])
+    named = dict.fromkeys([*(setup.fields or ()), *setup.deselected, *setup.obfuscated, *renamed])
     choices = tuple(
         FieldChoice(one, one not in setup.deselected, one in setup.obfuscated, renamed.get(one)) for one in named
     )
     return TableJob(
         table_id(source, setup.name),
         choices,
+        new_fields=setup.new_fields,
         filters=tuple(RowFilter(*one) for one in setup.filters),
         tracking_field=setup.tracking,
         data_cutoff=setup.cutoff,

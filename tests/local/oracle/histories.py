@@ -9,6 +9,14 @@ from hypothesis import strategies as st
 from local.oracle import mapping, values
 from local.oracle.sources import Column
 
+INTEGERS = {
+    "sqlite": ("INTEGER", "BIGINT"),
+    "duckdb": ("SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
+    "postgresql": ("smallint", "integer", "bigint"),
+}
+TEXTS = {"sqlite": "TEXT", "duckdb": "VARCHAR", "postgresql": "text"}
+
+TABLE_NAMES = ("orders", "Order Lines", "group", "Größe 表", "a.b", "it's")
 PLAIN_NAMES = {
     # name: as it is normalised, and by the legacy rule
     "id": ("id", "id"),
@@ -88,7 +96,11 @@ CUT = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "
 
 @dataclass(frozen=True)
 class TableSetup:
-    """A source table and what the sync says about it."""
+    """A source table and what the sync says about it.
+
+    `fields` are those the sync names, None when it names those alone of which it has something to say; all others are
+    selected if `new_fields`.
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -100,11 +112,14 @@ class TableSetup:
     renamed: tuple[tuple[str, str], ...] = ()
     filters: tuple[tuple[str, str, Any], ...] = ()
     cutoff: str | None = None
+    enabled: bool = True
+    fields: tuple[str, ...] | None = None
+    new_fields: bool = True
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a sync."""
+    """The settings of a sync. The policies for what is new are the service's; so is a cutoff for all its tables."""
 
     mode: str = "replicate"
     hard_deletes: bool = False
@@ -112,6 +127,9 @@ class Settings:
     record_timestamps: bool = True
     table_prefix: str = ""
     normalize_names: str = "enabled"
+    new_fields: str = "all"
+    new_objects: str = "none"
+    cutoff: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +138,9 @@ class Step:
 
     `edits` are, per table: ("insert", row), ("delete", place), ("update", place, column, value); places and columns
     count round. `schema` says how a table itself changes: ("add", column, value), ("drop", place), ("retype", place,
-    type). `tables` are the tables of the run, by place; empty means all.
+    type), ("rename", place), ("unkey",), ("key", place). `away` are the tables, by place, that are called otherwise
+    meanwhile. `created` are new ones, with their rows. `configure` says per table how the sync is changed, see
+    `configuring.py`, and `way` how that is asked for. `tables` are the tables of the run, by place; empty means all.
     """
 
     edits: tuple[tuple[tuple[Any, ...], ...], ...] = ()
@@ -129,6 +149,10 @@ class Step:
     resync_mode: str | None = None
     test: bool = False
     tables: tuple[int, ...] = ()
+    away: tuple[int, ...] = ()
+    created: tuple[tuple[TableSetup, tuple[tuple[Any, ...], ...]], ...] = ()
+    configure: tuple[tuple[Any, ...], ...] = ()
+    way: str = "sync"
 
 
 @dataclass(frozen=True)
@@ -137,6 +161,8 @@ class History:
     tables: tuple[TableSetup, ...]
     rows: tuple[tuple[tuple[Any, ...], ...], ...]
     steps: tuple[Step, ...]
+    how: str = ""
+    """How the source changes, see `altering.Source`."""
 
 
 def _rarely(one_in: int) -> st.SearchStrategy[bool]:
@@ -206,48 +232,89 @@ def _edits(source: str, setup: TableSetup) -> st.SearchStrategy[tuple[tuple[Any,
     return st.lists(st.one_of(update, update, insert, delete), min_size=1, max_size=4).map(tuple)
 
 
-@st.composite
-def steps(draw: st.DrawFn, source: str, setups: Sequence[TableSetup]) -> Step:
-    settings: list[tuple[str, Any]] = []
-    if draw(_rarely(8)):
-        settings.append(
-            draw(
-                st.sampled_from(
-                    [("mode", "replicate"), ("mode", "append"), ("mode", "snapshot"), ("hard_deletes", True),
-                     ("hard_deletes", False), ("record_timestamps", False)]
-                )
-            )
-        )  # fmt: skip
+SETTINGS: tuple[tuple[str, Any], ...] = (
+    ("mode", "replicate"), ("mode", "replicate"), ("mode", "append"), ("mode", "snapshot"), ("hard_deletes", True),
+    ("hard_deletes", False), ("record_timestamps", False), ("record_timestamps", True), ("truncate_existing", True),
+    ("truncate_existing", False), ("table_prefix", ""), ("table_prefix", "raw_"), ("normalize_names", "enabled"),
+    ("normalize_names", "legacy"), ("normalize_names", "disabled"),
+)  # fmt: skip
+KEPT_BY_THE_SERVICE: tuple[tuple[str, Any], ...] = (
+    ("new_fields", "all"), ("new_fields", "none"), ("new_fields", "onlyIncremental"),
+    ("new_fields", "onlyNonIncremental"), ("new_objects", "all"), ("new_objects", "none"), ("cutoff", CUTOFF),
+    ("cutoff", None),
+)  # fmt: skip
+
+
+def _change(source: str, how: str) -> st.SearchStrategy[tuple[Any, ...]]:
+    """How a table itself changes."""
+    place = st.integers(0, 5)
     every = sorted({declared for declared, _ in mapping.columns(source)})
-    changes: list[tuple[Any, ...]] = []
-    for _ in setups:
-        change: tuple[Any, ...] = ()
-        kind = draw(st.sampled_from([""] * 9 + ["add", "drop", "retype"]))
-        if kind == "add":
-            declared = draw(st.sampled_from(every))
-            name = f"later {every.index(declared)}"
-            change = ("add", Column(name, declared), draw(_value(source, declared)))
-        elif kind == "drop":
-            change = ("drop", draw(st.integers(0, 5)))
-        elif kind == "retype":
-            change = ("retype", draw(st.integers(0, 5)), draw(st.sampled_from(every)))
-        changes.append(change)
+
+    def added(declared: str) -> st.SearchStrategy[tuple[Any, ...]]:
+        column = Column(f"later {every.index(declared)}", declared)
+        return st.tuples(st.just("add"), st.just(column), _value(source, declared))
+
+    kinds: list[st.SearchStrategy[tuple[Any, ...]]] = [
+        st.sampled_from(every).flatmap(added),
+        st.tuples(st.just("drop"), place),
+        st.tuples(st.just("retype"), place, st.sampled_from(every)),
+    ]
+    if how:
+        wider = st.sampled_from([*INTEGERS[source], TEXTS[source]])
+        kinds += [
+            st.tuples(st.just("retype"), place, wider),
+            st.tuples(st.just("rename"), place),
+            st.just(("unkey",)),
+            st.tuples(st.just("key"), place),
+        ]
+    return _rarely(4).flatmap(lambda some: st.one_of(kinds) if some else st.just(()))
+
+
+def _configuration() -> st.SearchStrategy[tuple[Any, ...]]:
+    """How what the sync says of a table changes, see `configuring.py`."""
+    kinds = ("track", "deselect", "select", "obfuscate", "rename", "output")
+    at_a_place = st.tuples(st.sampled_from(kinds), st.integers(0, 5))
+    filtered = st.one_of(
+        st.tuples(st.just("filter"), st.integers(0, 5), st.sampled_from(NUMERIC), _compared("INTEGER")),
+        st.tuples(st.just("filter"), st.integers(0, 5), st.sampled_from(TEXTUAL), _compared("TEXT")),
+    )
+    plain = st.sampled_from(["untrack", "unfilter", "cut", "every", "disable", "enable"]).map(lambda one: (one,))
+    some = st.one_of(at_a_place, at_a_place, filtered, plain)
+    return _rarely(3).flatmap(lambda changes: some if changes else st.just(()))
+
+
+@st.composite
+def steps(draw: st.DrawFn, source: str, setups: Sequence[TableSetup], how: str, *, service: bool) -> Step:
+    settings = ()
+    if draw(_rarely(4 if service else 8)):
+        settings = (draw(st.sampled_from(SETTINGS + KEPT_BY_THE_SERVICE if service else SETTINGS)),)
+    resync = draw(st.sampled_from([None, None, None, None, "refetch", "resync", "rebuild"]))
+    places = st.integers(0, len(setups) - 1)
+    created: tuple[Any, ...] = ()
+    if service and draw(_rarely(3)):
+        new = draw(tables(source, "", draw(st.sampled_from(TABLE_NAMES))))
+        created = ((new, tuple(draw(st.lists(row(source, new.columns), min_size=1, max_size=3)))),)
     return Step(
         edits=tuple(draw(_edits(source, one)) for one in setups),
-        schema=tuple(changes),
-        settings=tuple(settings),
-        resync_mode=draw(st.sampled_from([None, None, None, None, "refetch", "resync", "rebuild"])),
-        test=draw(_rarely(12)),
-        tables=(draw(st.integers(0, len(setups) - 1)),) if len(setups) > 1 and draw(_rarely(5)) else (),
+        schema=tuple(draw(_change(source, how)) for _ in setups),
+        settings=settings,
+        resync_mode=resync,
+        test=draw(_rarely(12)) and not (service and resync),
+        tables=(draw(places),) if len(setups) > 1 and draw(_rarely(5)) else (),
+        away=(draw(places),) if how and draw(_rarely(8)) else (),
+        created=created,
+        configure=tuple(draw(_configuration()) for _ in setups),
+        way=draw(st.sampled_from(["sync", "schemas", "patch"])) if service else "",
     )
 
 
 @st.composite
-def histories(draw: st.DrawFn, source: str, target: str) -> History:
+def histories(draw: st.DrawFn, source: str, target: str, how: str = "", *, service: bool = False) -> History:
+    """`how` the source changes, see `altering.Source`; `service` adds what only a service can be told or notice."""
     count = draw(st.sampled_from([2, 1]))
     names = draw(
         st.lists(
-            st.sampled_from(["orders", "Order Lines", "group", "Größe 表", "a.b", "it's"]),
+            st.sampled_from(TABLE_NAMES),
             min_size=count,
             max_size=count,
             unique=True,
@@ -264,4 +331,17 @@ def histories(draw: st.DrawFn, source: str, target: str) -> History:
         normalize_names=draw(st.sampled_from(["enabled", "enabled", "legacy", "disabled"])),
     )
     rows = tuple(tuple(draw(st.lists(row(source, one.columns), min_size=2, max_size=6))) for one in setups)
-    return History(settings, setups, rows, tuple(draw(st.lists(steps(source, setups), min_size=3, max_size=5))))
+    if service:
+        settings = replace(
+            settings,
+            new_fields=draw(st.sampled_from(["all", "none", "onlyIncremental", "onlyNonIncremental"])),
+            new_objects=draw(st.sampled_from(["all", "none"])),
+        )
+        setups = tuple(replace(one, fields=tuple(column.name for column in one.columns)) for one in setups)
+    elif draw(_rarely(4)):
+        new = draw(st.booleans())
+        setups = tuple(
+            replace(one, fields=tuple(column.name for column in one.columns), new_fields=new) for one in setups
+        )
+    play = draw(st.lists(steps(source, setups, how, service=service), min_size=3, max_size=7 if service else 5))
+    return History(settings, setups, rows, tuple(play), how)

@@ -37,21 +37,35 @@ class Table:
     rows: list[dict[str, Any]]
 
 
-def read(kind: str, place: Any, table: str, carried: Mapping[str, str]) -> Table | None:
-    """The table at a destination, None when there is none. `carried` says how to understand a column's text."""
-    if kind == "postgresql":
-        return _postgres(place, table)
-    if kind == "sqlite":
-        return _sqlite(place, table, carried) if place.exists() else None
-    if kind == "parquet":
-        file = place / f"{table}.parquet"
-        with closing(_duckdb(None)) as db:
-            return _duck(db, f"'{_glob(file)}'", carried) if file.exists() else None
-    if not place.exists():
-        return None
-    with closing(_duckdb(place)) as db:
-        found = db.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table]).fetchone()
-        return _duck(db, _name(table), carried) if found and found[0] else None
+class Reader:
+    """Reads the tables of one destination."""
+
+    def __init__(self, kind: str, place: Any) -> None:
+        self._kind, self._place = kind, place
+        self._duckdb: duckdb.DuckDBPyConnection | None = None
+
+    def __enter__(self) -> "Reader":
+        if self._kind == "parquet" or (self._kind == "duckdb" and self._place.exists()):
+            self._duckdb = _duckdb(self._place if self._kind == "duckdb" else None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._duckdb is not None:
+            self._duckdb.close()
+
+    def table(self, table: str, carried: Mapping[str, str]) -> Table | None:
+        """The table, None when there is none. `carried` says how to understand a column's text."""
+        if self._kind == "postgresql":
+            return _postgres(self._place, table)
+        if self._kind == "sqlite":
+            return _sqlite(self._place, table, carried) if self._place.exists() else None
+        if self._duckdb is None:
+            return None
+        if self._kind == "parquet":
+            file = self._place / f"{table}.parquet"
+            return _duck(self._duckdb, f"'{_glob(file)}'", carried) if file.exists() else None
+        found = self._duckdb.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table]).fetchone()
+        return _duck(self._duckdb, _name(table), carried) if found and found[0] else None
 
 
 def _name(one: str) -> str:

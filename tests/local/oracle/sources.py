@@ -93,6 +93,11 @@ def _tuples(columns: Sequence[Column], rows: Sequence[Sequence[Any]], literal: A
     )
 
 
+def tuples(source: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> str:
+    """The rows as the VALUES of a statement of DuckDB or PostgreSQL; each value is one of its column's type."""
+    return _tuples(columns, rows, _postgres_literal if source == "postgresql" else _duckdb_literal)
+
+
 def drop(source: str, place: Any, table: str) -> None:
     """Removes the table."""
     if source in ("csv", "parquet"):

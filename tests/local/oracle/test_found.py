@@ -116,3 +116,14 @@ def test_a_hidden_tracking_field_of_another_type_fails_with_a_remedy(workspace: 
     assert "The tracking field at is TIMESTAMP now" in said
     workspace.load("duckdb", table, resync_mode="resync")
     workspace.load("duckdb", table)
+
+
+def test_a_table_whose_latest_tracking_value_holds_a_nul_is_read_on_from_there(workspace: Workspace) -> None:
+    table = TableJob("t", tracking_field="at")
+    workspace.sql(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, at TEXT)", rows=[("INSERT INTO t VALUES (?, ?)", [(1, "a\0b")])]
+    )
+    workspace.load("duckdb", table)
+    workspace.sql(rows=[("INSERT INTO t VALUES (?, ?)", [(2, "a\0a"), (3, "a\0c")])])
+    assert workspace.load("duckdb", table).finished["t"].records == 2
+    assert [row["id"] for row in workspace.rows("duckdb", "t")] == [1, 3]

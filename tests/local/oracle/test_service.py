@@ -2,20 +2,21 @@
 
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from local.oracle import histories
+from local.oracle.altering import IN_PLACE
 from local.oracle.driving import Stage
 from local.oracle.histories import History, Settings, Step, TableSetup
 from local.oracle.service_runs import WholeService
 from local.oracle.sources import Column
-from local.oracle.test_oracle import RUNS
+from local.oracle.test_oracle import RUNS, SEED, SHRINK
+from local.postgres.server import Server
 
+PAIRS = [("sqlite", "duckdb"), ("duckdb", "parquet"), ("postgresql", "sqlite"), ("parquet", "postgresql")]
 TABLES = (
     TableSetup(
         "Order Lines",
@@ -43,35 +44,38 @@ EXAMPLE = History(
 )
 
 
-def play(source: str, target: str, history: History) -> None:
+def play(source: str, target: str, history: History, *, workers: bool, server: Server | None = None) -> None:
     folder = Path(tempfile.mkdtemp(prefix="oracle-"))
     (folder / "workspace").mkdir()
-    service = WholeService(source, target, folder / "workspace", folder / "state", None)
+    if server is not None:
+        server.clean()
+    service = WholeService(source, target, folder / "workspace", folder / "state", server, workers)
     try:
-        Stage(source, target, folder / "workspace", None).play(history, service)
+        Stage(source, target, folder / "workspace", server).play(history, service)
     finally:
         service.close()
         shutil.rmtree(folder)
 
 
-def test_runs_through_the_service_leave_what_the_documentation_says() -> None:
-    play("sqlite", "duckdb", EXAMPLE)
+def test_runs_in_worker_processes_leave_what_the_documentation_says() -> None:
+    play("sqlite", "duckdb", EXAMPLE, workers=True)
 
 
-@pytest.mark.skipif(RUNS < 10, reason="each run takes a process of its own; set BULK_SYNC_ORACLE_RUNS to 10 or more")
-@pytest.mark.parametrize(("source", "target"), [("sqlite", "parquet"), ("duckdb", "sqlite"), ("csv", "duckdb")])
-def test_random_runs_through_the_service_leave_what_the_documentation_says(source: str, target: str) -> None:
+@pytest.mark.parametrize(("source", "target"), PAIRS, ids=[f"{one}-{other}" for one, other in PAIRS])
+def test_a_sync_whose_source_and_settings_change_leaves_what_the_documentation_says(
+    source: str, target: str, request: pytest.FixtureRequest
+) -> None:
+    """Tables and columns come, go and change, the sync is changed by each call there is, runs are whole or partial."""
+    server = request.getfixturevalue("server") if "postgresql" in (source, target) else None
+    how = "in place" if source in IN_PLACE else ""
+
     @settings(
-        max_examples=RUNS // 10, derandomize=True, deadline=None, database=None, print_blob=True,
-        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+        max_examples=max(1, RUNS // 2) if RUNS < 10 else 2 * RUNS, derandomize=SEED is None, deadline=None, database=None,
+        print_blob=True, phases=[Phase.generate, *([Phase.shrink] if SHRINK else [])],
+        report_multiple_bugs=False, suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    @given(st.data())
-    def run(data: st.DataObject) -> None:
-        history = data.draw(histories.histories(source, target))
-        # The service refuses some changes and names every column it knows, so tables and settings stay as they are.
-        steps = tuple(replace(one, schema=tuple(() for _ in one.schema), settings=()) for one in history.steps)
-        if history.settings.mode == "append":
-            steps = tuple(replace(one, resync_mode=None) if one.resync_mode == "refetch" else one for one in steps)
-        play(source, target, replace(history, steps=steps))
+    @given(histories.histories(source, target, how, service=True))
+    def run(history: History) -> None:
+        play(source, target, history, workers=False, server=server)
 
-    run()
+    (seed(int(SEED))(run) if SEED is not None else run)()

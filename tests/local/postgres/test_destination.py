@@ -276,3 +276,14 @@ def test_a_backslash_before_u0000_in_json_is_no_nul_character(workspace: Postgre
     table = TableJob("shop.t", user_output_name="t")
     assert workspace.load(POSTGRES, table, source=workspace.endpoint).finished["shop.t"].warnings == 0
     assert workspace.pg("SELECT CAST(j AS text) FROM t") == [('"\\\\u0000"',)]
+
+
+def test_names_that_differ_in_case_alone_are_two_columns_and_two_tables(workspace: PostgresWorkspace) -> None:
+    workspace.sql('CREATE TABLE people (id INTEGER PRIMARY KEY, "Name" TEXT)', "INSERT INTO people VALUES (1, 'ann')")
+    workspace.load(POSTGRES, "people", normalize_names="disabled")
+    workspace.load(POSTGRES, "people", normalize_names="enabled")
+    (row,) = workspace.rows(POSTGRES, "people")
+    assert (row["Name"], row["name"]) == ("ann", "ann")
+    workspace.load(POSTGRES, TableJob("people", user_output_name="People"))
+    workspace.load(POSTGRES, "people", normalize_names="enabled")
+    assert {"people", "People"} <= relations(workspace)

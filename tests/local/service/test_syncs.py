@@ -270,6 +270,27 @@ async def test_a_read_schema_can_be_patched_back_unchanged(api: Api, sides: tupl
     assert await _schema(api, sync_id) == before
 
 
+async def test_a_table_whose_tracked_and_filtered_field_is_gone_can_still_be_changed(
+    api: Api, sync_id: str, workspace: Path
+) -> None:
+    path = f"/api/bulk/syncs/{sync_id}/schemas"
+    gone = {"tracking_field": "total", "filters": [{"field_id": "total", "function": "GreaterThan", "value": 1}]}
+    await api.ok("PATCH", path, {"schemas": [{"id": "orders", **gone}]})
+    with closing(sqlite3.connect(workspace / "shop.sqlite")) as db:
+        db.execute("ALTER TABLE orders DROP COLUMN total")
+    done = await api.run(sync_id)
+    said = {one["schema"]: one["status_message"] for one in done["schemas"]}["orders"]
+    assert "no longer has the selected field total" in said
+    await api.ok("PATCH", path, {"schemas": [{"id": "orders", "enabled": False}]})
+    read = await api.ok("GET", f"{path}/orders")
+    await api.ok("PATCH", path, {"schemas": [{**read, "enabled": True}]})
+    other = {"id": "orders", "filters": [{"field_id": "nope", "function": "IsNull"}]}
+    assert "'nope'" in await api.refused(400, "PATCH", path, {"schemas": [other]})
+    right = {"id": "orders", "fields": [{"id": "id"}, {"id": "email"}], "tracking_field": "", "filters": []}
+    await api.ok("PATCH", path, {"schemas": [right]})
+    assert {one["status"] for one in (await api.run(sync_id))["schemas"]} == {"completed"}
+
+
 async def test_a_schema_id_with_odd_characters_is_found_by_its_encoded_form(
     api: Api, sides: tuple[str, str], workspace: Path
 ) -> None:
