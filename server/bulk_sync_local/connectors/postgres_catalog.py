@@ -81,3 +81,11 @@ class Catalog:
             f"OPERATOR(pg_catalog.@>) ARRAY[{wanted}] AND i.indnkeyatts = {len(columns)}"
         )
         return bool(found)
+
+    def indexes(self, table: str, prefix: str) -> list[str]:
+        """The names of its indexes that begin so."""
+        found = self.rows(
+            "SELECT c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid "
+            f"WHERE i.indrelid = {self._oid(table)} AND starts_with(CAST(c.relname AS text), {text(prefix)}) ORDER BY 1"
+        )
+        return [row[0] for row in found]

@@ -44,6 +44,7 @@ from bulk_sync_local.engine.sql import first_row, name, names, text
 from bulk_sync_local.engine.state import decode, find_statement, make_statement, save_statements
 
 _SHORT = ("smallint", "integer", "bigint")
+_INDEX = "_bulk_sync_key_"
 _INDEXABLE_BYTES = 2500  # PostgreSQL takes about 2,700
 _FEW = 20
 """How many times as large as the rows to merge an output is, for these to be few."""
@@ -246,9 +247,9 @@ class PostgresOutput:
             self._run(f"ALTER TABLE {stage} {casts}")
         if becomes_output and load.key:
             self._index(load, stage)
+        if not becomes_output:
+            self._see_to_index(load)
         if load.strategy.write == "merge":
-            if not self._catalog.has_index(load.output, load.key):
-                self._index(load, self.reference(load.output))
             if self._few(load, stage):
                 # PostgreSQL, which reckons with a disk that has to seek, would sooner read the whole output, twice.
                 self._run("SET LOCAL enable_hashjoin = off")
@@ -256,12 +257,28 @@ class PostgresOutput:
             else:
                 self._run(f"ANALYZE {stage}")
 
+    def _see_to_index(self, load: Load) -> None:
+        """Makes the index of an output that is kept, or drops it: rows whose keys are too long for it have to go in."""
+        merges = load.strategy.write == "merge"
+        if not load.key or self._longest_key(load) > _INDEXABLE_BYTES:
+            for index in self._catalog.indexes(load.output, _INDEX):
+                self._run(f"DROP INDEX {self.reference(index)}")
+        elif merges and not self._catalog.has_index(load.output, load.key) and self._holds_short_keys(load):
+            self._index(load, self.reference(load.output))
+
+    def _holds_short_keys(self, load: Load) -> bool:
+        if self._short_by_type(load):
+            return True
+        lengths = " + ".join(f"coalesce(max(octet_length(CAST({name(key)} AS text))), 0)" for key in load.key)
+        ((longest,),) = rows(self._connection, f"SELECT {lengths} FROM {self.reference(load.output)}")
+        return longest <= _INDEXABLE_BYTES
+
     def _index(self, load: Load, table: str) -> None:
         """What merging finds rows by. Not unique, since the sync may be switched to append."""
         if self._longest_key(load) > _INDEXABLE_BYTES:
             return  # merging is slower without, and no less right
         # A random name: those of a table's indexes stay when the table is renamed by hand.
-        index = f"_bulk_sync_key_{secrets.token_hex(6)}"
+        index = f"{_INDEX}{secrets.token_hex(6)}"
         self._run(f"CREATE INDEX {name(index)} ON {table} ({names(load.key)})")
 
     def _few(self, load: Load, stage: str) -> bool:
@@ -272,9 +289,12 @@ class PostgresOutput:
         ((few,),) = rows(self._connection, f"SELECT {sizes}")
         return bool(few)
 
+    def _short_by_type(self, load: Load) -> bool:
+        return all(column.type in _SHORT for column in load.columns if column.name in load.key)
+
     def _longest_key(self, load: Load) -> int:
         """No key in the stage has more bytes than this."""
-        if all(column.type in _SHORT for column in load.columns if column.name in load.key):
+        if self._short_by_type(load):
             return 0
         lengths = " + ".join(f"coalesce(max(strlen(CAST({name(key)} AS VARCHAR))), 0)" for key in load.key)
         return int(first_row(self.scratch, f"SELECT {lengths} FROM {self.stage_reference(load.stage)}")[0])

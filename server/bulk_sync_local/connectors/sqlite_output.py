@@ -127,11 +127,7 @@ class SQLiteOutput:
         self._run(f"CREATE TEMP TABLE {name(load.stage)} ({definitions})")
         self._hand_over(load)
         if load.strategy.write == "merge":
-            # SQLite joins badly without; not unique, since the sync may be switched to append.
-            self._run(
-                f"CREATE INDEX IF NOT EXISTS main.{name('_bulk_sync_key_' + load.output)} "
-                f"ON {name(load.output)} ({_listed(load.key)})"
-            )
+            self._index(load)
             self._run(f"CREATE INDEX temp.{name(load.stage + '_key')} ON {name(load.stage)} ({_listed(load.key)})")
         copied = replace(load, stage_is_output=False)
         for statement in statements(copied, output=f"main.{name(load.output)}", stage=stage):
@@ -148,6 +144,14 @@ class SQLiteOutput:
         load.check_cancel()
         self._connection.commit()
         self.scratch.execute(f"DROP TABLE {self.stage_reference(load.stage)}")
+
+    def _index(self, load: Load) -> None:
+        """SQLite joins badly without; not unique, since the sync may be switched to append."""
+        index = f"_bulk_sync_key_{load.output}"
+        covered = tuple(row[0] for row in self._rows(f"SELECT name FROM pragma_index_info({text(index)})"))
+        if covered != load.key:
+            self._run(f"DROP INDEX IF EXISTS main.{name(index)}")
+            self._run(f"CREATE INDEX main.{name(index)} ON {name(load.output)} ({_listed(load.key)})")
 
     def _hand_over(self, load: Load) -> None:
         kinds = [row[1] for row in self.scratch.execute(f"DESCRIBE {self.stage_reference(load.stage)}").fetchall()]

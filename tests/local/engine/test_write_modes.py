@@ -263,3 +263,18 @@ def test_other_sources_load_into_every_destination(workspace: Workspace, kind: s
             (1, "one", 1.5),
             (2, None, 2.5),
         ]
+
+
+def test_rows_in_sqlite_are_found_by_an_index_on_the_key_that_counts(workspace: Workspace) -> None:
+    def indexed() -> list[Any]:
+        query = "SELECT name FROM pragma_index_info('_bulk_sync_key_t') -- {}"
+        return [row["name"] for row in workspace.query("sqlite", query, "t")]
+
+    workspace.sql("CREATE TABLE t (a INTEGER PRIMARY KEY, b INTEGER)", "INSERT INTO t VALUES (1, 2)")
+    for _ in range(2):
+        workspace.load("sqlite", "t")
+    assert indexed() == ["a"]
+    workspace.sql("DROP TABLE t", "CREATE TABLE t (a INTEGER, b INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1, 2)")
+    workspace.load("sqlite", "t", resync_mode="resync")
+    workspace.load("sqlite", "t")
+    assert indexed() == ["b"]

@@ -1,5 +1,7 @@
 """PostgreSQL as destination: what a load does to rows, tables, and what others have made of them."""
 
+from random import Random
+from string import ascii_letters
 from typing import Any
 
 import pytest
@@ -287,3 +289,29 @@ def test_names_that_differ_in_case_alone_are_two_columns_and_two_tables(workspac
     workspace.load(POSTGRES, TableJob("people", user_output_name="People"))
     workspace.load(POSTGRES, "people", normalize_names="enabled")
     assert {"people", "People"} <= relations(workspace)
+
+
+def long_key(number: int) -> str:
+    """What PostgreSQL cannot make short."""
+    return "".join(Random(number).choices(ascii_letters, k=9000))
+
+
+@pytest.mark.parametrize("first", ["short", "long"])
+def test_keys_too_long_for_an_index_come_and_go_without_harm(workspace: PostgresWorkspace, first: str) -> None:
+    keys = {"short": "a", "long": long_key(1)}
+    table = TableJob("t", tracking_field="at")
+    workspace.sql("CREATE TABLE t (k TEXT PRIMARY KEY, at INTEGER)")
+    runs = [(keys.pop(first), None), (keys.popitem()[1], None), ("c", None), (long_key(2), "resync"), ("d", "refetch")]
+    for place, (key, resync) in enumerate(runs):
+        workspace.sql(rows=[("INSERT INTO t VALUES (?, ?)", [(key, place)])])
+        workspace.load(POSTGRES, table, resync_mode=resync)
+        assert len(workspace.rows(POSTGRES, "t")) == place + 1
+    workspace.load(POSTGRES, table, mode="append", resync_mode="resync")
+
+
+def test_rows_that_are_appended_are_free_of_the_index_they_were_merged_by(workspace: PostgresWorkspace) -> None:
+    workspace.sql("CREATE TABLE t (k TEXT PRIMARY KEY)", "INSERT INTO t VALUES ('a')")
+    workspace.load(POSTGRES, "t")
+    workspace.sql(rows=[("INSERT INTO t VALUES (?)", [(long_key(1),)])])
+    workspace.load(POSTGRES, "t", mode="append")
+    assert len(workspace.rows(POSTGRES, "t")) == 3
