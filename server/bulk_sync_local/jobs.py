@@ -1,6 +1,6 @@
 """From a stored sync to the job of one run, and how a sync takes up what its source newly offers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bulk_sync_local import catalog, store_connections, store_schemas
@@ -151,9 +151,10 @@ def take_up_new_fields(sync: StoredSync, schema: StoredSchema, table: SourceTabl
 
 
 def take_up_new_objects(
-    tx: Tx, sync: StoredSync, tables: Sequence[SourceTable], *, read_from: Endpoint, now: str
+    tx: Tx, sync: StoredSync, tables: Sequence[SourceTable], ours: Collection[str], *, read_from: Endpoint, now: str
 ) -> list[StoredSchema]:
-    """Brings the stored schemas of a sync up to date with its source; returns the schemas that were new.
+    """Brings the stored schemas of a sync up to date with its source; returns the schemas that were new. `ours` are
+    tables that lie where the sync writes: known, and never enabled but by name.
 
     Does nothing when the source of the sync is not, or no longer, the one that was read.
     """
@@ -169,7 +170,7 @@ def take_up_new_objects(
     known = {schema.schema_id for schema in schemas}
     enabled = sync.settings.automatically_add_new_objects == "all"
     new = [
-        StoredSchema(table.id, enabled, SchemaSettings(fields=all_fields(table)))
+        StoredSchema(table.id, enabled and table.id not in ours, SchemaSettings(fields=all_fields(table)))
         for table in tables
         if table.id not in known
     ]

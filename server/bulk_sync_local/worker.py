@@ -81,18 +81,23 @@ def _bring_up_to_date(config: LocalConfig, store: Store, claim: store_progress.C
     """The job with its secrets resolved and with the source's new tables, where the sync takes them up."""
     job = claim.job
     tables = jobs.read_source(config, job.source)
+    resolved = replace(job, source=_resolved(config, job.source), destination=_resolved(config, job.destination))
     if not job.test:
+        from bulk_sync_local.engine.endpoints import written_among
+
+        ours = written_among(resolved, [table.id for table in tables], config.confinement)
         now = to_text(clock())
         with store.write() as tx:
             sync = store_syncs.get(tx, job.sync_id)
-            new = [] if sync is None else jobs.take_up_new_objects(tx, sync, tables, read_from=job.source, now=now)
+            new = jobs.take_up_new_objects(tx, sync, tables, ours, read_from=job.source, now=now) if sync else []
             if sync is not None and claim.add_new_objects:
                 added = [schema for schema in new if schema.enabled]
-                job = replace(job, tables=job.tables + tuple(jobs.table_job(sync, schema) for schema in added))
+                joined = tuple(jobs.table_job(sync, schema) for schema in added)
+                resolved = replace(resolved, tables=resolved.tables + joined)
                 for schema in added:
                     name = jobs.name_of_output(sync, schema)
                     add_schema(tx, job.execution_id, schema.schema_id, name, now)
-    return replace(job, source=_resolved(config, job.source), destination=_resolved(config, job.destination))
+    return resolved
 
 
 def _resolved(config: LocalConfig, endpoint: Endpoint) -> Endpoint:

@@ -1,6 +1,6 @@
 """PostgreSQL databases, as source and as destination."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -114,3 +114,16 @@ def _read_here(job: RunJob, schema: str, output: PostgresOutput, confinement: Co
     prefix = table_id(schema, "")
     inside = [one.schema_id.removeprefix(prefix) for one in job.tables if one.schema_id.startswith(prefix)]
     return frozenset(one[1:-1].replace('""', '"') if one.startswith('"') else one for one in inside)
+
+
+def written_among(job: RunJob, tables: Iterable[str], confinement: Confinement) -> frozenset[str]:
+    """Those of the source's tables that are in the schema which the run writes to, when both ends are one database."""
+    identities: list[Any] = []
+    for end in (job.source, job.destination):
+        where = place(end.configuration, confinement)
+        with closing(connect(where, READ_ONLY)) as connection, worded(where, "Looking at the database"):
+            identities.append(identity(connection))
+    if identities[0] != identities[1]:
+        return frozenset()
+    prefix = table_id(job.output_schema or _DEFAULT_SCHEMA, "")
+    return frozenset(one for one in tables if one.startswith(prefix))

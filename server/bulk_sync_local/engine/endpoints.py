@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
-from bulk_sync_local.connectors import paths
+from bulk_sync_local.connectors import paths, postgres
 from bulk_sync_local.connectors.base import Confinement, ConnectorError
+from bulk_sync_local.connectors.parquet import ParquetFolder
+from bulk_sync_local.connectors.postgres import PostgreSQL
 from bulk_sync_local.connectors.registry import connector
 from bulk_sync_local.engine.job import RunJob
 
@@ -17,6 +19,20 @@ def check_names(job: RunJob, names: Iterable[str]) -> None:
                 f"The name {one} has more than the {destination.longest_name} bytes that {destination.name} keeps. "
                 "Give it a shorter output name."
             )
+
+
+def written_among(job: RunJob, tables: Iterable[str], confinement: Confinement) -> frozenset[str]:
+    """Those of the source's tables that lie where the run writes: its own outputs, and what is beside them.
+
+    A sync that took them up by itself would copy its copies, and theirs at the next run. Raises `ConnectorError`.
+    """
+    kinds = {job.source.type_id, job.destination.type_id}
+    if kinds == {PostgreSQL.info.type_id}:
+        return postgres.written_among(job, tables, confinement)
+    if job.destination.type_id != ParquetFolder.info.type_id or "path" not in job.source.configuration:
+        return frozenset()
+    ends = [paths.resolved(end.configuration["path"], confinement) for end in (job.source, job.destination)]
+    return frozenset(tables) & {ends[1].name} if ends[1].parent == ends[0] else frozenset()
 
 
 def check_pair(job: RunJob, confinement: Confinement) -> None:

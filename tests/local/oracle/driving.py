@@ -103,7 +103,8 @@ class Stage:
         enabled = [name for name, said in sync.said.items() if said.enabled]
         chosen = [name for place, name in enumerate(source.tables) if place in step.tables and name in enabled]
         tables = {name: sync.of(name, *there.get(name, ((), ()))) for name in chosen or enabled}
-        if sync.names_fields and not step.test:
+        refused = sync.settings.mode == "append" and step.resync_mode == "refetch"
+        if sync.names_fields and not step.test and not refused:
             new = [name for name in sync.take_up(there) if sync.said[name].enabled and not chosen]
             tables |= {name: sync.of(name, *there[name]) for name in new}
         world = sync.world

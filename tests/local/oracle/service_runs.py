@@ -7,13 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from filelock import FileLock
-
 from bulk_sync_local.app import create_app
-from bulk_sync_local.clock import system_clock
 from bulk_sync_local.config import LocalConfig
-from bulk_sync_local.supervisor import Supervisor, lock_path
-from bulk_sync_local.worker import carry_out
 from local.oracle.configuring import Sync
 from local.oracle.driving import Outcome
 from local.oracle.engine_runs import settings_of
@@ -21,16 +16,6 @@ from local.oracle.histories import Settings, Step, TableSetup
 from local.oracle.sources import table_id, write
 from local.postgres.server import Server
 from local.service.harness import Api
-
-
-class RunsHere(Supervisor):
-    """Carries runs out in this process, as a worker of its own would: a second a run less."""
-
-    def _spawn(self, execution_id: str) -> None:
-        directory = self._config.run_dir(execution_id)
-        directory.mkdir(parents=True)
-        with FileLock(lock_path(self._config, execution_id)):
-            carry_out(self._config, self._store, execution_id, system_clock)
 
 
 @dataclass
@@ -50,10 +35,9 @@ class WholeService:
     def __post_init__(self) -> None:
         config = LocalConfig(workspace=self.folder, state_dir=self.state, api_key="local-key-1")
         self.app = create_app(config)
-        service = self.app.state.service
-        if not self.workers:
-            object.__setattr__(service, "supervisor", RunsHere(config, service.store, system_clock))
         self.api = Api(config, self.app)
+        if not self.workers:
+            self.api.run_here()
 
     def close(self) -> None:
         self.api.service.store.close()

@@ -16,7 +16,7 @@ from local.oracle.sources import Column
 from local.oracle.test_oracle import RUNS, SEED, SHRINK
 from local.postgres.server import Server
 
-PAIRS = [("sqlite", "duckdb"), ("duckdb", "parquet"), ("postgresql", "sqlite"), ("parquet", "postgresql")]
+PAIRS = [("sqlite", "duckdb"), ("duckdb", "parquet"), ("postgresql", "postgresql"), ("parquet", "sqlite")]
 TABLES = (
     TableSetup(
         "Order Lines",
@@ -44,14 +44,16 @@ EXAMPLE = History(
 )
 
 
-def play(source: str, target: str, history: History, *, workers: bool, server: Server | None = None) -> None:
+def play(source: str, target: str, history: History, *, workers: bool, server: Server | None = None) -> Stage:
     folder = Path(tempfile.mkdtemp(prefix="oracle-"))
     (folder / "workspace").mkdir()
     if server is not None:
         server.clean()
     service = WholeService(source, target, folder / "workspace", folder / "state", server, workers)
     try:
-        Stage(source, target, folder / "workspace", server).play(history, service)
+        stage = Stage(source, target, folder / "workspace", server)
+        stage.play(history, service)
+        return stage
     finally:
         service.close()
         shutil.rmtree(folder)
@@ -59,6 +61,18 @@ def play(source: str, target: str, history: History, *, workers: bool, server: S
 
 def test_runs_in_worker_processes_leave_what_the_documentation_says() -> None:
     play("sqlite", "duckdb", EXAMPLE, workers=True)
+
+
+def test_outputs_in_the_database_that_is_read_do_not_join_the_sync(server: Server) -> None:
+    orders, lines = (
+        TableSetup(name, (Column("id", "integer"), Column("user", "text")), ("id",))
+        for name in ("orders", "Order Lines")
+    )
+    new = ((lines, ((1, "line"),)),)
+    steps = (Step(), Step(created=new), Step(resync_mode="rebuild"))
+    history = History(Settings(new_objects="all"), (orders,), (((1, "one"),),), steps)
+    stage = play("postgresql", "postgresql", history, workers=False, server=server)
+    assert [len(one) for one in stage.outcomes] == [1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS, ids=[f"{one}-{other}" for one, other in PAIRS])

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from bulk_sync_local.config import LocalConfig
@@ -292,3 +293,18 @@ async def test_tables_are_loaded_side_by_side_up_to_the_limit_of_the_sync(
     assert done["status"] == "completed"
     first, second = sorted(done["schemas"], key=lambda one: one["started_at"])
     assert (second["started_at"] < first["completed_at"]) is (beside and cores() > 1)
+
+
+async def test_a_parquet_folder_inside_the_one_that_is_read_does_not_join_the_sync(api: Api, workspace: Path) -> None:
+    api.run_here()
+    for table in ("first", "second"):
+        (workspace / "lake").mkdir(exist_ok=True)
+        duckdb.sql("SELECT 1 AS id").write_parquet(str(workspace / "lake" / f"{table}.parquet"))
+        if table == "first":
+            sides = [await api.connection("parquet", "lake"), await api.connection("parquet", "lake/copies")]
+            sync_id = await api.sync(*sides, automatically_add_new_objects="all")
+        done = await api.run(sync_id)
+    assert [one["schema"] for one in done["schemas"]] == ["first", "second"]
+    assert [one["schema"] for one in (await api.run(sync_id))["schemas"]] == ["first", "second"]
+    listed = await api.ok("GET", f"/api/bulk/syncs/{sync_id}/schemas")
+    assert {one["id"]: one["enabled"] for one in listed} == {"first": True, "second": True, "copies": False}
