@@ -26,6 +26,27 @@ class Replacing:
     changed: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Aliases:
+    """What the output, the stage and the changed rows are called in a statement.
+
+    To DuckDB `s.id` is the field `id` of a structure, where a column is called `s`.
+    """
+
+    o: str
+    s: str
+    c: str
+
+
+def _aliases(load: Load, columns: Iterable[str] = ()) -> _Aliases:
+    """Names that no column of the output or the stage has."""
+    taken = {one.casefold() for one in [*columns, *(column.name for column in load.columns)]}
+    mark = ""
+    while any(one + mark in taken for one in "osc"):
+        mark += "_"
+    return _Aliases("o" + mark, "s" + mark, "c" + mark)
+
+
 def statements(load: Load, *, output: str, stage: str, replacing: Replacing | None = None) -> list[str]:
     """What to run, in order; `output` and `stage` are complete quoted references."""
     write = load.strategy.write
@@ -62,11 +83,11 @@ def _stamp(load: Load, which: str) -> bool:
     return any(column.name == which for column in load.stamps)
 
 
-def _changed(load: Load, output: str) -> str | None:
+def _changed(load: Load, output: str, stage: str) -> str | None:
     """Which matching rows are written: only those that differ, so that `_polytomic_updated_at` tells when a row
     last changed. None when the rows have nothing beside their key."""
     values = [column for column in load.data if column.name not in load.key]
-    changed = [f"{_compared(one, output)} IS DISTINCT FROM {_compared(one, 's')}" for one in values]
+    changed = [f"{_compared(one, output)} IS DISTINCT FROM {_compared(one, stage)}" for one in values]
     if _stamp(load, names.DELETED_AT):
         changed.append(f"{output}.{name(names.DELETED_AT)} IS NOT NULL")
     return " OR ".join(changed) or None
@@ -79,32 +100,35 @@ def _compared(column: OutputColumn, table: str) -> str:
 
 
 def _update(load: Load, output: str, stage: str) -> list[str]:
-    changed = _changed(load, output)
+    alias = _aliases(load).s
+    changed = _changed(load, output, alias)
     if changed is None:
         return []
-    assigned = [f"{name(c.name)} = s.{name(c.name)}" for c in load.data if c.name not in load.key]
+    assigned = [f"{name(c.name)} = {alias}.{name(c.name)}" for c in load.data if c.name not in load.key]
     if _stamp(load, names.DELETED_AT):
         assigned.append(f"{name(names.DELETED_AT)} = NULL")
     if _stamp(load, names.UPDATED_AT):
-        assigned.append(f"{name(names.UPDATED_AT)} = s.{name(names.UPDATED_AT)}")
+        assigned.append(f"{name(names.UPDATED_AT)} = {alias}.{name(names.UPDATED_AT)}")
     return [
-        f"UPDATE {output} SET {', '.join(assigned)} FROM {stage} AS s "
-        f"WHERE {_matching(load, output, 's')} AND ({changed})"
+        f"UPDATE {output} SET {', '.join(assigned)} FROM {stage} AS {alias} "
+        f"WHERE {_matching(load, output, alias)} AND ({changed})"
     ]
 
 
 def _replace(load: Load, output: str, stage: str, replacing: Replacing, insert_new: str) -> list[str]:
     """As `_update` and `_insert_new`: rows that differ are put in anew, with the old values of what is not loaded."""
-    changed = _changed(load, "o")
+    alias = _aliases(load, replacing.columns)
+    o, s, c = alias.o, alias.s, alias.c
+    changed = _changed(load, o, s)
     if changed is None:
         return [insert_new]
     loaded = [column.name for column in load.columns if column.name != names.CREATED_AT]
     have = [*replacing.columns, *(column.name for column in load.add)]
     kept = [one for one in have if one.casefold() not in {other.casefold() for other in loaded}]
-    olds = "".join(f", o.{name(one)} AS old{index}" for index, one in enumerate(kept))
-    values = [f"s.{name(one)}" for one in loaded] + [f"c.old{index}" for index in range(len(kept))]
-    pairs = f"o.rowid AS place, s.rowid AS source{olds}"
-    matched = f"FROM {output} AS o JOIN {stage} AS s ON {_matching(load, 'o', 's')}"
+    olds = "".join(f", {o}.{name(one)} AS old{index}" for index, one in enumerate(kept))
+    values = [f"{s}.{name(one)}" for one in loaded] + [f"{c}.old{index}" for index in range(len(kept))]
+    pairs = f"{o}.rowid AS place, {s}.rowid AS source{olds}"
+    matched = f"FROM {output} AS {o} JOIN {stage} AS {s} ON {_matching(load, o, s)}"
     make = f"CREATE OR REPLACE TEMP TABLE {replacing.changed} AS SELECT"
     tracked = _tracked(load)
     if tracked is None:
@@ -113,19 +137,19 @@ def _replace(load: Load, output: str, stage: str, replacing: Replacing, insert_n
         # Nearly every row of an incremental reading has a new value in the tracking field, and then the other columns
         # of the output need not be read. Where none has the old one, DuckDB leaves the second comparison out.
         found = [
-            f"{make} {pairs}, o.{tracked} IS DISTINCT FROM s.{tracked} AS differs {matched}",
-            f"UPDATE {replacing.changed} AS c SET differs = true FROM {output} AS o, {stage} AS s "
-            f"WHERE NOT c.differs AND o.rowid = c.place AND s.rowid = c.source AND ({changed})",
+            f"{make} {pairs}, {o}.{tracked} IS DISTINCT FROM {s}.{tracked} AS differs {matched}",
+            f"UPDATE {replacing.changed} AS {c} SET differs = true FROM {output} AS {o}, {stage} AS {s} "
+            f"WHERE NOT {c}.differs AND {o}.rowid = {c}.place AND {s}.rowid = {c}.source AND ({changed})",
             f"INSERT INTO {output} ({quoted(one.name for one in load.columns)}) "
-            f"SELECT {quoted(one.name for one in load.columns)} FROM {stage} AS s "
-            f"WHERE NOT EXISTS (SELECT 1 FROM {replacing.changed} AS c WHERE c.source = s.rowid)",
+            f"SELECT {quoted(one.name for one in load.columns)} FROM {stage} AS {s} "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {replacing.changed} AS {c} WHERE {c}.source = {s}.rowid)",
             f"DELETE FROM {replacing.changed} WHERE NOT differs",
         ]
     return [
         *found,
         f"DELETE FROM {output} WHERE rowid IN (SELECT place FROM {replacing.changed})",
         f"INSERT INTO {output} ({quoted([*loaded, *kept])}) SELECT {', '.join(values)} "
-        f"FROM {stage} AS s JOIN {replacing.changed} AS c ON s.rowid = c.source",
+        f"FROM {stage} AS {s} JOIN {replacing.changed} AS {c} ON {s}.rowid = {c}.source",
         f"DROP TABLE {replacing.changed}",
     ]
 
@@ -141,16 +165,18 @@ def _tracked(load: Load) -> str | None:
 
 def _insert_new(load: Load, output: str, stage: str) -> str:
     columns = quoted(column.name for column in load.columns)
+    alias = _aliases(load).s
     return (
-        f"INSERT INTO {output} ({columns}) SELECT {columns} FROM {stage} AS s "
-        f"WHERE NOT EXISTS (SELECT 1 FROM {output} WHERE {_matching(load, output, 's')})"
+        f"INSERT INTO {output} ({columns}) SELECT {columns} FROM {stage} AS {alias} "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {output} WHERE {_matching(load, output, alias)})"
     )
 
 
 def _absent(load: Load, output: str, stage: str) -> list[str]:
     if load.strategy.absent == "keep":
         return []
-    gone = f"NOT EXISTS (SELECT 1 FROM {stage} AS s WHERE {_matching(load, output, 's')})"
+    alias = _aliases(load).s
+    gone = f"NOT EXISTS (SELECT 1 FROM {stage} AS {alias} WHERE {_matching(load, output, alias)})"
     if load.judged is not None:
         gone = f"{load.judged} AND {gone}"
     if load.strategy.absent == "remove":

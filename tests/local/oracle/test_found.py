@@ -127,3 +127,18 @@ def test_a_table_whose_latest_tracking_value_holds_a_nul_is_read_on_from_there(w
     workspace.sql(rows=[("INSERT INTO t VALUES (?, ?)", [(2, "a\0a"), (3, "a\0c")])])
     assert workspace.load("duckdb", table).finished["t"].records == 2
     assert [row["id"] for row in workspace.rows("duckdb", "t")] == [1, 3]
+
+
+@pytest.mark.parametrize("to", DESTINATIONS)
+@pytest.mark.parametrize("tracked", [None, "seen"])
+def test_a_structure_called_as_a_statement_calls_a_table_is_merged(
+    workspace: Workspace, tracked: str | None, to: str
+) -> None:
+    columns = ", ".join(f"{one} STRUCT(a INTEGER)" for one in ("o", "s", "c"))
+    workspace.duck(f"CREATE TABLE t (id INTEGER PRIMARY KEY, seen INTEGER, {columns})")
+    for place in range(3):
+        workspace.duck(
+            "UPDATE t SET seen = seen + 1", f"INSERT INTO t VALUES ({place}, {place + 1}, {{'a': 1}}, {{'a': 2}}, NULL)"
+        )
+        workspace.load(to, TableJob("t", tracking_field=tracked), source=DUCKDB)
+    assert [(row["id"], row["seen"]) for row in workspace.rows(to, "t")] == [(0, 3), (1, 3), (2, 3)]
