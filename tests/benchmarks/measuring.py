@@ -5,7 +5,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -72,15 +72,15 @@ def parquet_file(file: Path, query: str) -> None:
         con.execute(f"COPY ({query}) TO '{file}'")
 
 
-def sqlite_file(file: Path, parquet: Path, table: str = "orders") -> None:
-    """A table in a SQLite database, of the rows of a Parquet file."""
+def sqlite_file(file: Path, parquet: Path, table: str = "orders", declared: Mapping[str, str] = COLUMNS) -> None:
+    """A table in a SQLite database, of the rows of a Parquet file with the columns `declared`."""
     import adbc_driver_sqlite.dbapi
     import duckdb
 
     as_sqlite = "is_paid::INTEGER AS is_paid, created_at::VARCHAR AS created_at, updated_at::VARCHAR AS updated_at"
     with duckdb.connect() as con, adbc_driver_sqlite.dbapi.connect(str(file)) as sqlite, sqlite.cursor() as cursor:
         reader = con.sql(f"SELECT * REPLACE ({as_sqlite}) FROM '{parquet}'").to_arrow_reader(65_536)
-        columns = ", ".join(f"{column} {kind}" for column, kind in COLUMNS.items())
+        columns = ", ".join(f"{column} {kind}" for column, kind in declared.items())
         cursor.execute(f"CREATE TABLE {table} ({columns})")
         cursor.adbc_ingest(table, reader, mode="append")
         sqlite.commit()

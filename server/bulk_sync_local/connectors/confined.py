@@ -4,6 +4,7 @@ A view in a database file, or a crafted file name, must not make DuckDB read oth
 reach the network: access is limited to the listed files and folders and the configuration is locked.
 """
 
+import os
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
@@ -11,15 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from bulk_sync_local.connectors.base import ConnectorError
+from bulk_sync_local.connectors.batches import BATCH_ROWS, UNKNOWN_ROWS, VALUE_BYTES, batch_rows, joined
 from bulk_sync_local.connectors.complaints import explained, is_locked
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.sql import text
 
-MEMORY_LIMIT = "512MB"
-BATCH_ROWS = 122_880  # a row group of DuckDB: it would have to put smaller batches together
+MEMORY_LIMIT = "352MB"
+SCRATCH_LIMIT = "256MB"
+"""For a stage that is only put together here and handed over elsewhere."""
+# Types whose values have one length, give or take a few bytes.
+_SHORT = (
+    "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
+    "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "DATE", "TIME", "INTERVAL", "UUID",
+)  # fmt: skip
+# Each thread needs memory of its own, and a reading does not keep many of them at work.
+_THREADS, _SCRATCH_THREADS = 4, 1
 # Cursors do not take these over from their connection, so they stay open to change; none opens anything to a statement.
 _PER_CURSOR = ("enable_progress_bar", "enable_progress_bar_print", "search_path")
-_BATCH_VALUES = 4_000_000
 _LOCK_WAIT_SECONDS = 5.0
 _LOCK_POLL_SECONDS = 0.1
 
@@ -31,8 +40,11 @@ def connect(
     allowed_files: Sequence[Path] = (),
     allowed_folders: Sequence[Path] = (),
     spill: Path | None = None,
+    memory_limit: str = MEMORY_LIMIT,
 ) -> Any:
     """A connection to `database` (None: in memory). What does not fit in memory goes to the folder `spill`.
+
+    A lower `memory_limit` than usual may be raised with `give_room`.
 
     Waits up to five seconds for another process to let go of the file. Raises `ConnectorError`.
     """
@@ -40,9 +52,11 @@ def connect(
     settings = {"storage_compatibility_version": "v1.2.0"} if not read_only else {}
     connection = _open(str(database) if database is not None else ":memory:", read_only, settings)
     connection.execute("LOAD icu")
+    raised = () if memory_limit == MEMORY_LIMIT else ("memory_limit",)
     for setting in (
         "GLOBAL TimeZone = 'UTC'",
-        f"memory_limit = '{MEMORY_LIMIT}'",
+        f"memory_limit = '{memory_limit}'",
+        f"threads = {min(_THREADS if memory_limit == MEMORY_LIMIT else _SCRATCH_THREADS, os.cpu_count() or 1)}",
         f"temp_directory = {text(str(spill) if spill is not None else '')}",
         "enable_progress_bar = false",
         "autoinstall_known_extensions = false",
@@ -52,11 +66,20 @@ def connect(
         f"allowed_paths = [{_listed(allowed_files)}]",
         f"allowed_directories = [{_listed(allowed_folders)}]",
         "enable_external_access = false",
-        f"allowed_configs = [{', '.join(text(one) for one in _PER_CURSOR)}]",
+        f"allowed_configs = [{', '.join(text(one) for one in (*_PER_CURSOR, *raised))}]",
         "lock_configuration = true",
     ):
         connection.execute(f"SET {setting}")
     return connection
+
+
+def give_room(connection: Any) -> bool:
+    """Raises a connection's lower memory limit to the usual one; false when it was opened with that."""
+    ((allowed,),) = connection.execute("SELECT current_setting('allowed_configs')").fetchall()
+    lower = "memory_limit" in allowed
+    if lower:
+        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+    return lower
 
 
 def _listed(paths: Sequence[Path]) -> str:
@@ -95,26 +118,23 @@ def scratch_connection(files: Sequence[Path] = ()) -> Generator[Any]:
         connection.close()
 
 
-def batch_rows(columns: int, most: int = BATCH_ROWS) -> int:
-    """How many rows a batch of so many columns shall have: `most`, and fewer of a wide table."""
-    return max(1, min(most, _BATCH_VALUES // max(columns, 1)))
-
-
 def stream(connection: Any, query: str, most: int = BATCH_ROWS) -> tuple[Any, Generator[Any]]:
-    """The Arrow schema of the result of `query`, and its batches of `batch_rows` rows, `most` at the most.
+    """The Arrow schema of the result of `query`, and its batches, of `most` rows at the most and bounded in bytes.
 
     On a cursor of its own, so that a stream left half read is in nobody's way; and by way of `sql`: in DuckDB
     2.0.0 `execute` would copy the whole result into memory first.
     """
     cursor = connection.cursor()
     relation = cursor.sql(query)
-    reader = relation.to_arrow_reader(batch_rows(len(relation.columns), most))
+    rows = batch_rows(VALUE_BYTES * len(relation.columns), most)
+    long = not all(str(kind).startswith(_SHORT) for kind in relation.types)
+    reader = relation.to_arrow_reader(min(rows, UNKNOWN_ROWS) if long else rows)
 
     def batches() -> Generator[Any]:
         with closing(cursor):
             yield from reader
 
-    return reader.schema, batches()
+    return reader.schema, joined(batches(), most) if long else batches()
 
 
 def glob_escaped(path: Path) -> str:

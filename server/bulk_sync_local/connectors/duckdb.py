@@ -8,7 +8,8 @@ from typing import Any
 
 from bulk_sync_local.connectors import paths
 from bulk_sync_local.connectors.base import Confinement, ConnectorError, ConnectorInfo, SourceField, SourceTable
-from bulk_sync_local.connectors.confined import BATCH_ROWS, connect
+from bulk_sync_local.connectors.batches import BATCH_ROWS
+from bulk_sync_local.connectors.confined import connect
 from bulk_sync_local.connectors.duckdb_output import DuckDBOutput
 from bulk_sync_local.connectors.duckdb_reading import reading
 from bulk_sync_local.engine.conditions import Condition

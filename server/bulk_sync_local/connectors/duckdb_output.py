@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from bulk_sync_local.connectors.batches import BATCH_ROWS
 from bulk_sync_local.engine.apply import Replacing, statements
 from bulk_sync_local.engine.names import STATE_TABLE, stage_table
 from bulk_sync_local.engine.ports import Destination, Load, SavedState, TableFailed
@@ -23,6 +24,7 @@ class DuckDBOutput:
     that are open side by side apart."""
 
     any_case = True
+    batch_rows = BATCH_ROWS
 
     def __init__(self, connection: Any, schema: str, sync_id: str, spill: Path | None = None, lane: int = 0) -> None:
         self.scratch = connection

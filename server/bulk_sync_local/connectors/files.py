@@ -10,7 +10,8 @@ from typing import Any
 
 from bulk_sync_local.connectors import paths
 from bulk_sync_local.connectors.base import Confinement, ConnectorError, SourceField
-from bulk_sync_local.connectors.confined import BATCH_ROWS, connect
+from bulk_sync_local.connectors.batches import BATCH_ROWS
+from bulk_sync_local.connectors.confined import connect
 from bulk_sync_local.connectors.duckdb_reading import as_carried, labels, selection
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.conditions import Condition

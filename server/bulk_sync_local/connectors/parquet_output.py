@@ -17,7 +17,7 @@ from typing import Any
 
 from bulk_sync_local.connectors import paths
 from bulk_sync_local.connectors.base import Confinement
-from bulk_sync_local.connectors.confined import connect, glob_escaped
+from bulk_sync_local.connectors.confined import SCRATCH_LIMIT, connect, glob_escaped
 from bulk_sync_local.connectors.duckdb_output import DuckDBOutput
 from bulk_sync_local.engine.names import stage_table
 from bulk_sync_local.engine.ports import Destination, Load, SavedState, TableFailed
@@ -42,7 +42,7 @@ def open_folder(
             left.unlink()
         if spill.exists():
             shutil.rmtree(spill)
-    scratch = connect(None, allowed_files=files, allowed_folders=[folder], spill=spill)
+    scratch = connect(None, allowed_files=files, allowed_folders=[folder], spill=spill, memory_limit=SCRATCH_LIMIT)
     return ParquetOutput(scratch, folder, confinement, sync_id, spill)
 
 

@@ -37,7 +37,6 @@ from bulk_sync_local.connectors.postgres_types import handed_over, mends, output
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.apply import statements
 from bulk_sync_local.engine.names import STATE_TABLE, stage_table
-from bulk_sync_local.engine.passing import BATCH_ROWS as PASSED_ROWS
 from bulk_sync_local.engine.passing import Passing
 from bulk_sync_local.engine.ports import Destination, Load, SavedState, TableFailed
 from bulk_sync_local.engine.sql import first_row, name, names, text
@@ -46,6 +45,9 @@ from bulk_sync_local.engine.state import decode, find_statement, make_statement,
 _SHORT = ("smallint", "integer", "bigint")
 _INDEX = "_bulk_sync_key_"
 _INDEXABLE_BYTES = 2500  # PostgreSQL takes about 2,700
+_STAGE_LIMIT = "96MB"  # not slower than with more: a stage is written once and read in one go
+_STAGED_ROWS = 32_768
+_HANDED_ROWS = 8_192
 _FEW = 20
 """How many times as large as the rows to merge an output is, for these to be few."""
 # Syncs that make the same schema or state table at the same moment would fail each other. Any fixed number will do.
@@ -59,6 +61,7 @@ class PostgresOutput:
     """
 
     any_case = False
+    batch_rows = _STAGED_ROWS
 
     def __init__(
         self,
@@ -85,7 +88,7 @@ class PostgresOutput:
             raise
         if spill is not None and spill.exists():
             shutil.rmtree(spill)
-        self.scratch = duckdb_connect(None, allowed_files=files, spill=spill)
+        self.scratch = duckdb_connect(None, allowed_files=files, spill=spill, memory_limit=_STAGE_LIMIT)
 
     def beside(self, lane: int) -> Destination | None:
         other = copy(self)
@@ -219,7 +222,7 @@ class PostgresOutput:
             f"{handed_over(kind, changed.get(column, name(column)))} AS {name(column)}"
             for column, kind in values.items()
         )
-        self._ingest(load, stream(self.scratch, f"SELECT {columns} FROM {staged}", PASSED_ROWS))
+        self._ingest(load, stream(self.scratch, f"SELECT {columns} FROM {staged}", _HANDED_ROWS))
 
     def _pass_on(self, load: Load, rows: Passing) -> None:
         kinds = [*rows.stage.stage_types, *(stamp.type for stamp in rows.stage.stamps)]

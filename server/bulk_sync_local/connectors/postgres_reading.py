@@ -14,7 +14,7 @@ from typing import Any
 
 from bulk_sync_local.connectors import postgres_types
 from bulk_sync_local.connectors.base import ConnectorError, SourceField
-from bulk_sync_local.connectors.confined import BATCH_ROWS
+from bulk_sync_local.connectors.batches import BATCH_ROWS, most_bytes
 from bulk_sync_local.connectors.postgres_session import READ_ONLY, Place, broken, connect, rows, said, worded
 from bulk_sync_local.connectors.postgres_types import Kind
 from bulk_sync_local.engine import libraries
@@ -136,12 +136,12 @@ class PostgresTables:
         where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
         rest = f" LIMIT {limit}" if limit is not None else ""
         query = f"SELECT {', '.join(values + tests)} FROM {name(folder)}.{name(plain)}{where}{rest}"
-        batches = self._batches(table, query, () if careful else kinds, careful=careful)
+        batches = self._batches(table, query, () if careful else kinds, most_bytes(most), careful=careful)
         restore = tuple(kind.restore.format(f"c{index}") for index, kind in enumerate(kinds))
         schema, interrupt = next(batches)
         return Reading(schema, batches, restore, flags, interrupt)
 
-    def _batches(self, table: str, query: str, watched: Sequence[Kind], *, careful: bool) -> Generator[Any]:
+    def _batches(self, table: str, query: str, watched: Sequence[Kind], size: int, *, careful: bool) -> Generator[Any]:
         """First the schema and what interrupts a fetch, then the batches."""
         with self._step(table, careful=True):
             connection = self._main.adbc_clone()  # many times as fast as a connection that is made anew
@@ -149,6 +149,7 @@ class PostgresTables:
             with connection.cursor() as cursor:
                 with self._step(table, careful=careful):
                     cursor.execute(f"SET TRANSACTION SNAPSHOT {text(self._snapshot)}")
+                    cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": size})
                     cursor.execute(query)
                     reader = cursor.fetch_record_batch()
                 yield reader.schema, cursor.adbc_cancel

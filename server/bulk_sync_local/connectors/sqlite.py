@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 from bulk_sync_local.connectors import paths, sqlite_types
 from bulk_sync_local.connectors.base import Confinement, ConnectorError, ConnectorInfo, SourceField, SourceTable
+from bulk_sync_local.connectors.batches import BATCH_ROWS, joined
 from bulk_sync_local.connectors.complaints import explained
-from bulk_sync_local.connectors.confined import BATCH_ROWS, batch_rows
+from bulk_sync_local.connectors.sqlite_lengths import fetched_rows
 from bulk_sync_local.connectors.sqlite_output import SQLiteOutput
 from bulk_sync_local.connectors.sqlite_times import arrow_type, plain_times
 from bulk_sync_local.engine import libraries
@@ -191,10 +192,13 @@ class SQLiteTables:
         rows = f"SELECT {', '.join(values)} FROM {name(table)}{where}"
         if limit is not None:
             rows = f"SELECT * FROM ({rows} LIMIT {limit})"
-        # The driver takes its types from the first rows, so a row of ours comes first and is cut off again.
-        cursor = self._execute(f"SELECT {', '.join(constants)} UNION ALL {rows}", batch_rows(len(values), most))
-        reader = self._guarded(cursor.fetch_record_batch, careful=careful)
         expected = [one.sentinel for one in readers]
+        long = [column.name for column, kind in zip(columns, expected, strict=True) if kind in ("''", "x''")]
+        all_rows = not wanted and limit is None
+        fetched = fetched_rows(self._rows, table, declared, len(values) - len(long), long, all_rows=all_rows, most=most)
+        # The driver takes its types from the first rows, so a row of ours comes first and is cut off again.
+        cursor = self._execute(f"SELECT {', '.join(constants)} UNION ALL {rows}", max(fetched, 2))
+        reader = self._guarded(cursor.fetch_record_batch, careful=careful)
         if [str(kind) for kind in reader.schema.types[: len(expected)]] != [_ARROW[one] for one in expected]:
             cursor.close()
             raise NeedsCare
@@ -204,21 +208,32 @@ class SQLiteTables:
             if one == "''" and arrow_type(column.type) is not None
         }
         texts = [index for index, one in enumerate(expected) if one == "''"]
-        batches = self._batches(cursor, reader, texts, kinds, careful=careful)
+        fetches = self._fetches(cursor, reader, careful=careful)
+        batches = self._batches(joined(fetches, most) if fetched < most else fetches, reader.schema, texts, kinds)
         schema, times = next(batches)
         restore = tuple(
             f"c{index}" if index in times else one.restore.format(f"c{index}") for index, one in enumerate(readers)
         )
-        return Reading(schema, batches, restore, flags)
+        return Reading(schema, batches, restore, flags, fetched=fetched)
+
+    def _fetches(self, cursor: Any, reader: Any, *, careful: bool) -> Generator[Any]:
+        """What the driver fetches, without our own row."""
+        with cursor:
+            ours = 1
+            while True:
+                try:
+                    batch = self._guarded(reader.read_next_batch, careful=careful)
+                except StopIteration:
+                    return
+                yield batch.slice(ours)
+                ours = 0
 
     def _batches(
-        self, cursor: Any, reader: Any, texts: list[int], kinds: Mapping[int, str], *, careful: bool
+        self, fetches: Generator[Any], schema: Any, texts: list[int], kinds: Mapping[int, str]
     ) -> Generator[Any]:
         """First the schema and the columns that come as times, then the batches. `kinds` are those that may."""
-        with cursor:
-            ours = self._next(reader, careful=careful)
-            batch = None if ours is None else ours.slice(1)  # without our own row
-            schema = reader.schema
+        with closing(fetches):
+            batch = next(fetches, None)
             times = (
                 []
                 if batch is None
@@ -238,13 +253,8 @@ class SQLiteTables:
                         raise NeedsCare
                 if batch.num_rows:
                     yield libraries.pyarrow().RecordBatch.from_arrays(columns, schema=schema)
-                batch = self._next(reader, careful=careful)
-
-    def _next(self, reader: Any, *, careful: bool) -> Any | None:
-        try:
-            return self._guarded(reader.read_next_batch, careful=careful)
-        except StopIteration:
-            return None
+                del columns
+                batch = next(fetches, None)
 
     def _check_text(self, column: Any) -> None:
         try:

@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bulk_sync_local.connectors.batches import BATCH_ROWS
+from bulk_sync_local.connectors.confined import SCRATCH_LIMIT, stream
 from bulk_sync_local.connectors.confined import connect as duckdb_connect
-from bulk_sync_local.connectors.confined import stream
 from bulk_sync_local.connectors.handing_over import hand_over
 from bulk_sync_local.connectors.mending import Mend, mended
 from bulk_sync_local.engine import libraries
@@ -66,6 +67,7 @@ class SQLiteOutput:
     """Outputs in one file; `connect` makes a connection to it, again after one has been lost."""
 
     any_case = True
+    batch_rows = BATCH_ROWS
 
     def __init__(self, connect: Callable[[], Any], path: Path, sync_id: str, files: Sequence[Path]) -> None:
         self._connect = connect
@@ -75,7 +77,7 @@ class SQLiteOutput:
         self._spill = path.with_name(f"{self.stage}.spill")
         if self._spill.exists():
             shutil.rmtree(self._spill)
-        self.scratch = duckdb_connect(None, allowed_files=files, spill=self._spill)
+        self.scratch = duckdb_connect(None, allowed_files=files, spill=self._spill, memory_limit=SCRATCH_LIMIT)
 
     def beside(self, lane: int) -> Destination | None:
         """A SQLite file takes one transaction that writes at a time."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from bulk_sync_local.connectors.confined import batch_rows
+from bulk_sync_local.connectors.batches import UNKNOWN_ROWS, joined
 from bulk_sync_local.engine import libraries
 from bulk_sync_local.engine.conditions import Condition
 from bulk_sync_local.engine.ports import Load, Query, Reading, SavedState
@@ -60,16 +60,21 @@ class Passing:
         They keep integers and times as they are. A row for which `doubtful` is true raises `NeedsStage`.
         """
         cursor = self.stage.connection.cursor()
+        self.opened.append(cursor)
         rows = self._rows(cursor)
         arrow = libraries.pyarrow()
         wanted = ", ".join(f"{expression} AS {name(column)}" for column, expression in columns.items())
+        fetched = self.reading.fetched if isinstance(self.reading, Reading) else UNKNOWN_ROWS
         query = f"SELECT {wanted}, ({doubtful}) AS __doubtful FROM ({self.stage.typed(self.reading, rows)})"
-        reader = cursor.sql(query).to_arrow_reader(batch_rows(len(columns), BATCH_ROWS))
-        self.opened += [cursor, reader]
+        reader = cursor.sql(query).to_arrow_reader(min(fetched, BATCH_ROWS))
+        self.opened.append(reader)
         schema = arrow.schema(list(reader.schema)[:-1])
 
+        def fetches() -> Generator[Any]:
+            yield from reader
+
         def batches() -> Generator[Any]:
-            for batch in reader:
+            for batch in joined(fetches(), BATCH_ROWS):
                 passed = arrow.RecordBatch.from_arrays(batch.columns[:-1], schema=schema)
                 if libraries.pyarrow_compute().any(batch.column(len(schema))).as_py():
                     raise NeedsStage

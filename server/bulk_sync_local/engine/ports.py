@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bulk_sync_local.connectors.base import Confinement, Connector
-from bulk_sync_local.connectors.confined import BATCH_ROWS
+from bulk_sync_local.connectors.batches import BATCH_ROWS, UNKNOWN_ROWS
 from bulk_sync_local.engine.conditions import Condition
 from bulk_sync_local.engine.job import RunJob
 from bulk_sync_local.engine.strategy import Strategy
@@ -61,6 +61,7 @@ class Reading:
     then any flags. `expressions` turn them, in DuckDB, into the columns' types, giving NULL for a value that
     does not fit. `flags[i]` names a column that holds 1 where the source itself replaced such a value by NULL.
     The batches are drawn by a thread of their own; `interrupt`, called from another, cuts the present fetch short.
+    `fetched` is how many rows the source takes for few enough to be in memory at once, whatever their length.
     """
 
     schema: Any  # pyarrow.Schema, untyped
@@ -68,6 +69,7 @@ class Reading:
     expressions: tuple[str, ...]
     flags: Mapping[int, str]
     interrupt: Callable[[], None] | None = None
+    fetched: int = UNKNOWN_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,8 @@ class Source(Protocol):
         most: int = BATCH_ROWS,
     ) -> Reading | Query:
         """Rows that may match `conditions`: too many is fine, too few is not. `batches` may raise `NeedsCare`
-        unless `careful`. A batch has `most` rows at the most, or about 16 MB where the driver counts bytes."""
+        unless `careful`. A batch has `most` rows at the most, and no more bytes than `batches.most_bytes` allows, as
+        far as the source can tell beforehand how long its rows are."""
         ...
 
     def beside(self) -> "Source | None":
@@ -174,11 +177,13 @@ class Load:
 
 
 class Destination(Protocol):
-    """An open destination, for one thread at a time; `stage` is what its stages are called."""
+    """An open destination, for one thread at a time; `stage` is what its stages are called, `batch_rows` the most rows
+    of the batches they are filled from."""
 
     scratch: Any  # duckdb.DuckDBPyConnection, where stages are made; untyped through `libraries`
     stage: str
     any_case: bool  # whether names of columns that differ in case alone are one
+    batch_rows: int
 
     def existing(self, output: str) -> Mapping[str, str] | None:
         """Column names and types of the output, or None when there is none. Raises `TableFailed` when the name

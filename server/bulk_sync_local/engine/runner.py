@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from contextlib import ExitStack
+from functools import partial
 
 from bulk_sync_local.connectors.base import Confinement, ConnectorError
 from bulk_sync_local.engine import lanes, table_load
@@ -16,6 +17,7 @@ from bulk_sync_local.engine.ports import (
     Source,
     TableFailed,
 )
+from bulk_sync_local.engine.room import with_room
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +71,8 @@ def _one(
             return table_load.check(job, table, source, destination, reporter)
         if destination is None:
             raise LookupError("A destination opened for writing is there.")
-        return table_load.load(job, table, source, destination, reporter)
+        load = partial(table_load.load, job, table, source, destination, reporter)
+        return with_room(load, table, destination, reporter)
     except Canceled:
         return TableOutcome("canceled", message="Cancelled on request; the output is as it was before the run.")
 

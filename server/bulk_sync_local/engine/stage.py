@@ -21,6 +21,18 @@ from bulk_sync_local.engine.sql import first_row, name
 
 HIDDEN = "__hidden_"
 _FEED = "__stage_feed"
+_WIDE = 128  # columns
+
+
+@dataclass(slots=True)
+class _Present:
+    """What DuckDB scans when it is asked for the registered rows: those of the present batch."""
+
+    batch: Any
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        table = libraries.pyarrow().Table.from_batches([self.batch])
+        return table.__arrow_c_stream__(requested_schema)
 
 
 @dataclass(slots=True)
@@ -36,7 +48,7 @@ class Ascending:
         if not self.holds or not len(column):
             return
         compute = libraries.pyarrow_compute()
-        risen = compute.all(compute.less(column[:-1], column[1:]), skip_nulls=False).as_py()
+        risen = compute.all(compute.less(column[:-1], column[1:]), skip_nulls=False, min_count=0).as_py()
         first = column[0].as_py()
         self.holds = column.null_count == 0 and risen is True and (self.last is None or self.last < first)
         self.last = column[-1].as_py()
@@ -125,10 +137,8 @@ class Stage:
             return
         watch.order = self.key_order(reading)
         feed = watch.batches(reading)
-        reader = libraries.pyarrow().RecordBatchReader.from_batches(reading.schema, feed)
-        self.connection.register(_FEED, reader)
         try:
-            self.connection.execute(f"INSERT INTO {self.table} {self.typed(reading, _FEED)}")
+            self._insert(reading, feed)
         except Exception:
             # The feed stays registered: a transaction that failed takes no statement but its rollback.
             if watch.failure is not None:
@@ -136,6 +146,19 @@ class Stage:
             raise
         finally:
             feed.close()
+
+    def _insert(self, reading: Reading, feed: Generator[Any]) -> None:
+        statement = f"INSERT INTO {self.table} {self.typed(reading, _FEED)}"
+        if len(self.stage_types) < _WIDE:
+            self.connection.register(_FEED, libraries.pyarrow().RecordBatchReader.from_batches(reading.schema, feed))
+            self.connection.execute(statement)
+        else:
+            # All in one statement, each thread would keep a block, 256 KB, of every column in memory, and DuckDB, when
+            # it puts their rows together, one more. What is registered stays in memory until the transaction ends.
+            present = _Present(libraries.pyarrow().RecordBatch.from_pylist([], reading.schema))
+            self.connection.register(_FEED, present)
+            for present.batch in feed:
+                self.connection.execute(statement)
         self.connection.unregister(_FEED)
 
     def typed(self, reading: Reading | Query, rows: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from bulk_sync_local.connectors.batches import BATCH_ROWS
 from bulk_sync_local.connectors.confined import scratch_connection
 from bulk_sync_local.engine import names, passing
 from bulk_sync_local.engine.conditions import Condition
@@ -77,7 +78,7 @@ def load(job: RunJob, table: TableJob, source: Source, destination: Destination,
         direct = _pass_on(table, known, source, stage, destination, reporter, begin_anew, settled)
         if direct is not None:
             return outcome(table, direct, reporter)
-        watch = _fill(table, known, source, stage, reporter, begin_anew)
+        watch = _fill(table, known, source, stage, reporter, begin_anew, most=destination.batch_rows)
         cleaned = stage.clean(watch, known.conditions)
         check_cancel()
         todo = settled(cleaned)
@@ -243,6 +244,7 @@ def _fill(
     reporter: Reporter,
     begin_anew: Callable[[], None],
     limit: int | None = None,
+    most: int = BATCH_ROWS,
 ) -> Watch:
     """Reads into the stage; a second, careful time when the quick reading met a value that does not fit.
 
@@ -251,7 +253,8 @@ def _fill(
 
     def attempt(*, careful: bool) -> Watch:
         watch = _watch(table, reporter)
-        reading = source.read(table.schema_id, stage.columns_read(), known.conditions, limit=limit, careful=careful)
+        columns = stage.columns_read()
+        reading = source.read(table.schema_id, columns, known.conditions, limit=limit, careful=careful, most=most)
         stage.fill(reading, watch)
         return watch
 

@@ -39,6 +39,24 @@ def test_rows_that_need_no_cleaning_are_read_once_and_arrive_whole(
     assert [last[column] for column in ("id", "name", "price", "at", "raw")] == [2, None, None, None, None]
 
 
+def test_a_table_of_one_row_is_passed_on_too(workspace: PostgresWorkspace) -> None:
+    workspace.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)", "INSERT INTO t VALUES (7, 'only')")
+    assert not workspace.load(POSTGRES, "t").said(AGAIN)
+    assert names(workspace) == {7: "only"}
+
+
+def test_long_rows_are_passed_on_few_at_a_time(workspace: PostgresWorkspace) -> None:
+    workspace.sql(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30) "
+        "INSERT INTO t SELECT i, hex(zeroblob(500000)) FROM n",
+    )
+    recorder = workspace.load(POSTGRES, "t")
+    assert not recorder.said(AGAIN)
+    assert recorder.progress["t"] == [*range(2, 30, 3), 30]
+    assert {len(name or "") for name in names(workspace).values()} == {1_000_000}
+
+
 def test_values_that_do_not_fit_are_counted_on_the_way(workspace: PostgresWorkspace) -> None:
     workspace.sql(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, count INTEGER, at TIMESTAMP)",

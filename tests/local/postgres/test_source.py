@@ -3,14 +3,17 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from bulk_sync_local.connectors.base import SourceTable
+from bulk_sync_local.connectors.batches import most_bytes
 from bulk_sync_local.connectors.registry import connector
 from bulk_sync_local.engine.job import Endpoint, RowFilter, TableJob
+from bulk_sync_local.engine.passing import BATCH_ROWS
 from local.postgres.kit import POSTGRES, PostgresWorkspace
 
 LONG = "12345678901234567890.12345678901234567890"
@@ -274,3 +277,15 @@ def test_text_without_an_encoding_is_refused_when_it_is_not_utf8(workspace: Post
     workspace.server.sql("INSERT INTO t VALUES (E'\\xff')", database="bytes")
     recorder = workspace.run("duckdb", "public.t", source=source)
     assert "invalid byte sequence" in (recorder.finished["public.t"].message or "")
+
+
+def test_long_rows_are_read_in_batches_of_few(workspace: PostgresWorkspace) -> None:
+    workspace.pg(
+        "CREATE TABLE shop.t (id int, v text)",
+        "INSERT INTO shop.t SELECT i, repeat('x', 10000) FROM generate_series(1, 2000) AS i",
+    )
+    recorder = workspace.load(POSTGRES, TableJob("shop.t", user_output_name="t"), source=workspace.endpoint)
+    counts = recorder.progress["shop.t"]
+    assert counts[-1] == 2000
+    # The driver stops at the row that fills a batch.
+    assert max(later - before for before, later in pairwise([0, *counts])) * 10_000 <= most_bytes(BATCH_ROWS) + 10_000
