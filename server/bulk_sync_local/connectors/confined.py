@@ -29,6 +29,7 @@ _SHORT = (
 _THREADS, _SCRATCH_THREADS = 4, 1
 # Cursors do not take these over from their connection, so they stay open to change; none opens anything to a statement.
 _PER_CURSOR = ("enable_progress_bar", "enable_progress_bar_print", "search_path")
+_MEMORY_LIMIT = "max_memory"  # DuckDB's own name for memory_limit
 _LOCK_WAIT_SECONDS = 5.0
 _LOCK_POLL_SECONDS = 0.1
 
@@ -52,7 +53,7 @@ def connect(
     settings = {"storage_compatibility_version": "v1.2.0"} if not read_only else {}
     connection = _open(str(database) if database is not None else ":memory:", read_only, settings)
     connection.execute("LOAD icu")
-    raised = () if memory_limit == MEMORY_LIMIT else ("memory_limit",)
+    raised = () if memory_limit == MEMORY_LIMIT else (_MEMORY_LIMIT,)
     for setting in (
         "GLOBAL TimeZone = 'UTC'",
         f"memory_limit = '{memory_limit}'",
@@ -76,7 +77,7 @@ def connect(
 def give_room(connection: Any) -> bool:
     """Raises a connection's lower memory limit to the usual one; false when it was opened with that."""
     ((allowed,),) = connection.execute("SELECT current_setting('allowed_configs')").fetchall()
-    lower = "memory_limit" in allowed
+    lower = _MEMORY_LIMIT in allowed
     if lower:
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
     return lower
