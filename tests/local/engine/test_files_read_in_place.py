@@ -200,7 +200,7 @@ def test_two_threads_fill_stages_of_one_database_and_a_cancel_stops_only_its_own
 
         with closing(opened(workspace, endpoint)) as source, closing(scratch.cursor()) as connection:
             (column,) = source.shape(table).columns
-            plan = TablePlan((Selected(column, "a", obfuscated=False),), (), (), None, (), None, (), ())
+            plan = TablePlan((Selected(column, "a", obfuscated=False),), (), (), None, (), None, (), (), ())
             stage = Stage(connection, name(f"stage_{table}"), plan, ("BIGINT",), (), ())
             reading = source.read(table, stage.columns_read(), (), limit=None, careful=False)
             assert isinstance(reading, Query)
