@@ -71,6 +71,16 @@ class Catalog:
         )
         return [row[0] for row in described]
 
+    def has_references(self) -> bool:
+        """Whether tables of the schema refer to others of it by foreign keys."""
+        return bool(
+            self.rows(
+                "SELECT k.oid FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.confrelid "
+                "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.oid = k.connamespace "
+                f"WHERE k.contype = 'f' AND k.conrelid <> k.confrelid AND n.nspname = {text(self._schema)} LIMIT 1"
+            )
+        )
+
     def has_index(self, table: str, columns: tuple[str, ...]) -> bool:
         """Whether an index covers exactly these columns, in whatever order."""
         wanted = ", ".join(text(column) for column in sorted(columns))

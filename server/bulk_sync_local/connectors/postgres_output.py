@@ -91,6 +91,10 @@ class PostgresOutput:
         self.scratch = duckdb_connect(None, allowed_files=files, spill=spill, memory_limit=_STAGE_LIMIT)
 
     def beside(self, lane: int) -> Destination | None:
+        """None where tables refer to each other: rows must not come before those that they refer to are committed."""
+        with worded(self._place, "Looking at the destination"):
+            if self._catalog.has_references():
+                return None
         other = copy(self)
         other.stage = stage_table(self._sync_id, lane)
         other._spill = None

@@ -1,4 +1,4 @@
-"""What a failure is called in an outcome."""
+"""What a failure is called in an outcome, and whether another attempt may help."""
 
 from bulk_sync_local.connectors.base import ConnectorError
 from bulk_sync_local.connectors.complaints import remedy
@@ -19,3 +19,8 @@ def in_words(failure: BaseException) -> str:
     said = f"The table could not be loaded ({type(failure).__name__}: {cut}); its output is as it was before."
     meaning = remedy(str(failure))
     return f"{said} {meaning}" if meaning else said
+
+
+def short_of_memory(failure: BaseException) -> bool:
+    """Whether something had less memory than it needed, be it DuckDB, directly or through a driver, or a server."""
+    return isinstance(failure, MemoryError) or "out of memory" in str(failure).casefold()

@@ -7,7 +7,7 @@ from functools import partial
 
 from bulk_sync_local.connectors.base import Confinement, ConnectorError
 from bulk_sync_local.engine import lanes, table_load
-from bulk_sync_local.engine.faults import in_words
+from bulk_sync_local.engine.faults import in_words, short_of_memory
 from bulk_sync_local.engine.job import Reporter, RunJob, TableJob, TableOutcome
 from bulk_sync_local.engine.names import is_reserved
 from bulk_sync_local.engine.outputs import output_name
@@ -25,19 +25,31 @@ _log = logging.getLogger(__name__)
 def run_job(job: RunJob, reporter: Reporter, confinement: Confinement) -> None:
     """Runs `job` and tells `reporter` how each table ends; returns when all have ended.
 
-    A table that fails or is cancelled leaves its output as it was, and the others go on. When the source or
+    A table that fails or is cancelled leaves its output as it was, and the others go on. One that lacks memory beside
+    others is loaded once more when these have ended. When the source or
     the destination cannot be opened every table ends as failed with that reason. Only what `reporter` raises is
     raised, once the tables that are under way have ended.
     """
     outputs = Counter(output_name(job, table).casefold() for table in job.tables)
+    crowded_out: list[TableJob] = []
 
-    def run(table: TableJob, source: Source, destination: Destination | None) -> None:
+    def begin(table: TableJob, source: Source, destination: Destination | None) -> None:
+        reporter.table_started(table.schema_id, output_name(job, table))
+        carry_out(table, source, destination, beside_others=len(opened) > 1)
+
+    def carry_out(
+        table: TableJob, source: Source, destination: Destination | None, *, beside_others: bool = False
+    ) -> None:
         output = output_name(job, table)
-        reporter.table_started(table.schema_id, output)
         try:
             _check_output(output, outputs[output.casefold()])
             outcome = _one(job, table, source, destination, reporter)
         except Exception as failure:
+            if beside_others and short_of_memory(failure):
+                # All that run side by side share the memory of one.
+                reporter.log(table.schema_id, "info", "Memory did not do for several tables: loading this one later.")
+                crowded_out.append(table)
+                return
             _finish_failed(reporter, table, failure)
         else:
             reporter.table_finished(table.schema_id, outcome)
@@ -50,7 +62,9 @@ def run_job(job: RunJob, reporter: Reporter, confinement: Confinement) -> None:
                 reporter.table_started(table.schema_id, output_name(job, table))
                 _finish_failed(reporter, table, failure)
             return
-        lanes.share(job.tables, opened, run)
+        lanes.share(job.tables, opened, begin)
+        for table in crowded_out:
+            carry_out(table, *opened[0])
 
 
 def _check_output(output: str, wanted_by: int) -> None:

@@ -59,8 +59,6 @@ def load(job: RunJob, table: TableJob, source: Source, destination: Destination,
             raise Canceled
 
     check_cancel()
-    known = survey(job, table, source, destination, destination.scratch)
-    _announce(table, known, reporter)
     now = text(datetime.now(UTC).replace(tzinfo=None).isoformat(sep=" "))
     stage_name = destination.stage
 
@@ -68,8 +66,11 @@ def load(job: RunJob, table: TableJob, source: Source, destination: Destination,
         destination.rollback()
         destination.begin()
 
-    destination.begin()
     try:
+        # The survey as well: a rollback is what parts a destination from a connection that it has lost.
+        known = survey(job, table, source, destination, destination.scratch)
+        _announce(table, known, reporter)
+        destination.begin()
         stage = _stage(destination, stage_name, known, now)
 
         def settled(cleaned: Cleaned) -> Load:

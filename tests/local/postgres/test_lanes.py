@@ -8,7 +8,8 @@ import pytest
 
 from bulk_sync_local.connectors.registry import connector
 from bulk_sync_local.engine import lanes
-from local.engine.test_lanes import Meeting
+from local.engine.kit import Recorder
+from local.engine.test_lanes import Counting, Meeting
 from local.postgres.kit import POSTGRES, PostgresWorkspace
 from local.postgres.server import ADMIN, PASSWORD
 
@@ -90,3 +91,37 @@ def test_where_the_server_gives_no_further_connection_tables_go_one_after_anothe
     finally:
         workspace.user = ADMIN
         workspace.pg("DROP OWNED BY few", "DROP ROLE few")
+
+
+def test_outputs_that_refer_to_each_other_are_loaded_one_after_another(workspace: PostgresWorkspace) -> None:
+    """In the order of the sync, as a row can only come after the one that it refers to."""
+    workspace.sql(
+        "CREATE TABLE customers (id INTEGER PRIMARY KEY)", "CREATE TABLE orders (id INTEGER PRIMARY KEY, who INTEGER)"
+    )
+    workspace.load(POSTGRES, "customers", "orders")
+    workspace.pg(
+        "ALTER TABLE customers ADD PRIMARY KEY (id)", "ALTER TABLE orders ADD FOREIGN KEY (who) REFERENCES customers"
+    )
+    workspace.sql("INSERT INTO customers VALUES (1)", "INSERT INTO orders VALUES (1, 1)")
+    recorder = Counting()
+    workspace.load(POSTGRES, "customers", "orders", recorder=recorder)
+    assert recorder.most == 1
+    assert workspace.pg("SELECT id, who FROM orders") == [(1, 1)]
+
+
+def test_a_lost_connection_costs_the_table_that_meets_it_and_no_other(workspace: PostgresWorkspace) -> None:
+    """Wherever it is lost: here between two tables, so that the second cannot even be looked at."""
+    for one in TABLES:
+        workspace.sql(f"CREATE TABLE {one} (id INTEGER PRIMARY KEY)", f"INSERT INTO {one} VALUES (1)")
+
+    class Ending(Recorder):
+        def table_started(self, schema_id: str, output_name: str) -> None:
+            super().table_started(schema_id, output_name)
+            if schema_id == "t1":
+                workspace.pg(
+                    "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE application_name = 'bulk-sync'"
+                )
+
+    recorder = workspace.run(POSTGRES, *TABLES, at_once=1, recorder=Ending())
+    assert [one.status for one in recorder.finished.values()] == ["completed", "failed", "completed", "completed"]
+    workspace.load(POSTGRES, *TABLES)
