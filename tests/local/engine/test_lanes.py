@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from bulk_sync_local.connectors.duckdb_output import DuckDBOutput
 from bulk_sync_local.connectors.registry import connector
 from bulk_sync_local.engine import lanes
 from bulk_sync_local.engine.job import Endpoint, TableOutcome
 from bulk_sync_local.engine.names import stage_table
+from bulk_sync_local.engine.ports import Load
 from bulk_sync_local.engine.runner import run_job
 from local.engine.kit import Recorder, Workspace
 
@@ -130,6 +132,29 @@ def test_a_table_that_fails_and_one_that_is_cancelled_leave_those_beside_them_al
     assert [len(workspace.rows(to, one)) for one in tables] == [3, 2, 2, 3]
     workspace.load(to, *tables, resync_mode="rebuild")
     assert [len(workspace.rows(to, one)) for one in tables] == [3] * 4
+
+
+@pytest.mark.parametrize(("at_once", "ends_as"), [(4, "completed"), (1, "failed")])
+def test_tables_that_lack_memory_beside_others_are_loaded_by_themselves_when_these_have_ended(
+    workspace: Workspace, tables: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, at_once: int, ends_as: str
+) -> None:
+    recorder = Recorder()
+    apply, tried = DuckDBOutput.apply_statements, set[str]()
+
+    def apply_in_need_of_memory(output: DuckDBOutput, load: Load) -> None:
+        if load.schema_id not in tried:
+            tried.add(load.schema_id)
+            output.scratch.execute("SELECT count(*) FROM (SELECT DISTINCT repeat(CAST(i AS VARCHAR), 600000000) "
+                "FROM range(3) AS r (i))")  # fmt: skip
+        apply(output, load)
+
+    workspace.load("duckdb", *tables)
+    workspace.sql(*(f"INSERT INTO {one} VALUES (9, 'new')" for one in tables))
+    monkeypatch.setattr(DuckDBOutput, "apply_statements", apply_in_need_of_memory)
+    workspace.run("duckdb", *tables, recorder=recorder, at_once=at_once)
+    assert {one.status for one in recorder.finished.values()} == {ends_as}
+    assert recorder.said("Out of Memory" if ends_as == "failed" else "Memory did not do for several tables")
+    assert {len(workspace.rows("duckdb", one)) for one in tables} == {2 if ends_as == "failed" else 3}
 
 
 def test_when_the_run_cannot_be_reported_no_further_table_is_begun(
