@@ -40,6 +40,10 @@ class DuckDBOutput:
         connection.execute("SET search_path = 'system.main'")
 
     def beside(self, lane: int) -> Destination | None:
+        """None where tables refer to others: rows must not come before those that they refer to are committed."""
+        references = "SELECT count(*) FROM duckdb_constraints() WHERE constraint_type = 'FOREIGN KEY'"
+        if first_row(self.scratch, references)[0]:
+            return None
         return DuckDBOutput(self.scratch.cursor(), self._schema, self._sync_id, lane=lane)
 
     def close(self) -> None:

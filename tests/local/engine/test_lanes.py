@@ -113,6 +113,24 @@ def test_a_sqlite_file_takes_one_table_at_a_time(workspace: Workspace, tables: t
     assert [len(workspace.rows("sqlite", one)) for one in tables] == [2] * 4
 
 
+def test_outputs_that_refer_to_each_other_are_loaded_one_after_another(workspace: Workspace) -> None:
+    """In the order of the sync, as a row can only come after the one that it refers to."""
+    workspace.sql(
+        "CREATE TABLE customers (id INTEGER PRIMARY KEY)", "CREATE TABLE orders (id INTEGER PRIMARY KEY, who INTEGER)"
+    )
+    workspace.duck(
+        "CREATE TABLE customers (id BIGINT PRIMARY KEY)",
+        "CREATE TABLE orders (id BIGINT, who BIGINT REFERENCES customers (id))",
+        file="out.duckdb",
+    )
+    workspace.load("duckdb", "customers", "orders", resync_mode="resync")
+    workspace.sql("INSERT INTO customers VALUES (1)", "INSERT INTO orders VALUES (1, 1)")
+    recorder = Counting()
+    workspace.load("duckdb", "customers", "orders", recorder=recorder)
+    assert recorder.most == 1
+    assert [row["who"] for row in workspace.rows("duckdb", "orders")] == [1]
+
+
 @pytest.mark.parametrize("to", ["duckdb", "parquet"])
 def test_a_table_that_fails_and_one_that_is_cancelled_leave_those_beside_them_alone(
     workspace: Workspace, tables: tuple[str, ...], to: str
