@@ -132,7 +132,8 @@ class PostgresTables:
                 tests.append(f"CAST({quoted} IS NOT NULL AND NOT ({fits}) AS int) AS f{index}")
             values.append(f"{value} AS c{index}")
         folder, plain, _ = self._places[table]
-        wanted = [sql for one in conditions if (sql := postgres_types.narrowed(one, name(one.column))) is not None]
+        compared = {one: self._kinds[table][one.column].compared.format(name(one.column)) for one in conditions}
+        wanted = [sql for one in conditions if (sql := postgres_types.narrowed(one, compared[one])) is not None]
         where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
         rest = f" LIMIT {limit}" if limit is not None else ""
         query = f"SELECT {', '.join(values + tests)} FROM {name(folder)}.{name(plain)}{where}{rest}"

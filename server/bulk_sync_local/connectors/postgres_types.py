@@ -48,7 +48,7 @@ class Kind:
 
     `fits` is a test of PostgreSQL that a value can be read at all: with `guarded` always made, else only with
     care. `watched` names the range that a quick reading is held against. `ordered` is false where the carried
-    values are not in PostgreSQL's own order.
+    values are not in PostgreSQL's own order. `compared` is what PostgreSQL compares with a carried value.
     """
 
     carried: str
@@ -59,6 +59,7 @@ class Kind:
     watched: Literal["microseconds", "days"] | None = None
     ordered: bool = True
     field: FieldType | None = None
+    compared: str = "{}"
 
 
 _FLAT = "coalesce(array_ndims({}), 1) = 1 AND coalesce(array_lower({}, 1), 1) = 1"
@@ -72,7 +73,7 @@ _KINDS = {
     "uuid": Kind("UUID"),
     "character": Kind("VARCHAR", "CAST({} AS text)"),
     "name": Kind("VARCHAR", "CAST({} AS text)"),
-    "oid": Kind("BIGINT", "CAST({} AS bigint)"),
+    "oid": Kind("BIGINT", "CAST({} AS bigint)", compared="CAST({} AS bigint)"),
     "json": Kind("JSON", ordered=False, field="object"),
     "jsonb": Kind("JSON", ordered=False, field="object"),
     "date": Kind("DATE", fits="isfinite({})", watched="days"),
@@ -99,7 +100,8 @@ def kind(declared: str, money_scale: int) -> Kind:
     bare = _bare(declared)
     if bare == "money":
         number = f"DECIMAL({_MONEY_DIGITS},{money_scale})"
-        return Kind(number, "CAST(CAST({} AS numeric) AS text)", f"TRY_CAST({{}} AS {number})")
+        plain = "CAST({} AS numeric)"
+        return Kind(number, f"CAST({plain} AS text)", f"TRY_CAST({{}} AS {number})", compared=plain)
     if bare == "numeric":
         found = _NUMERIC.fullmatch(declared)
         if found is None or int(found[1]) > _MOST_DIGITS or not 0 <= int(found[2]) <= int(found[1]):

@@ -217,6 +217,8 @@ def test_all_tables_of_a_run_are_of_one_moment(workspace: PostgresWorkspace) -> 
         ("timestamptz", "2024-01-01 10:00:00+02", "2024-01-01 09:00:00+00"),
         ("date", "2024-01-01", "2024-01-02"),
         ("numeric(10,2)", "9.99", "10.01"),
+        ("money", "9.99", "10.01"),
+        ("oid", "9", "10"),
         ("text", "b", "c"),
         ("double precision", "9.5", "10.25"),
     ],
