@@ -23,6 +23,9 @@ from bulk_sync_local.engine.names import is_reserved
 from bulk_sync_local.engine.ports import Column, NeedsCare, Reading, Shape, Source
 from bulk_sync_local.engine.sql import name, text
 
+_FETCHED_BYTES = (
+    6_000_000  # the driver takes half as much CPU again for batches of 24 MB, which it has to make room for
+)
 # Partitions are read through their table. What the role may not read is not offered.
 _TABLES = """
 SELECT n.nspname, c.relname, CAST(c.oid AS bigint) FROM pg_catalog.pg_class c
@@ -137,7 +140,8 @@ class PostgresTables:
         where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
         rest = f" LIMIT {limit}" if limit is not None else ""
         query = f"SELECT {', '.join(values + tests)} FROM {name(folder)}.{name(plain)}{where}{rest}"
-        batches = self._batches(table, query, () if careful else kinds, most_bytes(most), careful=careful)
+        size = min(_FETCHED_BYTES, most_bytes(most))
+        batches = self._batches(table, query, () if careful else kinds, size, careful=careful)
         restore = tuple(kind.restore.format(f"c{index}") for index, kind in enumerate(kinds))
         schema, interrupt = next(batches)
         return Reading(schema, batches, restore, flags, interrupt)
