@@ -3,10 +3,9 @@
 from collections.abc import Callable
 
 from bulk_sync_local.connectors.confined import give_room
+from bulk_sync_local.engine.faults import short_of_memory
 from bulk_sync_local.engine.job import Reporter, TableJob, TableOutcome
 from bulk_sync_local.engine.ports import Destination
-
-_OUT = "Out of Memory Error"  # DuckDB's own words, which other libraries pass on
 
 
 def with_room(
@@ -19,7 +18,7 @@ def with_room(
     try:
         return load()
     except Exception as failure:
-        if _OUT not in str(failure) or not give_room(destination.scratch):
+        if not short_of_memory(failure) or not give_room(destination.scratch):
             raise
     reporter.log(table.schema_id, "info", "The rows need more memory than usual: reading again.")
     return load()

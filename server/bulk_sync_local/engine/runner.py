@@ -26,9 +26,9 @@ def run_job(job: RunJob, reporter: Reporter, confinement: Confinement) -> None:
     """Runs `job` and tells `reporter` how each table ends; returns when all have ended.
 
     A table that fails or is cancelled leaves its output as it was, and the others go on. One that lacks memory beside
-    others is loaded once more when these have ended. When the source or
-    the destination cannot be opened every table ends as failed with that reason. Only what `reporter` raises is
-    raised, once the tables that are under way have ended.
+    others is loaded once more when these have ended. When the source or the destination cannot be opened every table
+    ends as failed with that reason. Only what `reporter` raises is raised, once the tables that are under way have
+    ended.
     """
     outputs = Counter(output_name(job, table).casefold() for table in job.tables)
     crowded_out: list[TableJob] = []
