@@ -58,19 +58,17 @@ def table_id(schema: str, table: str) -> str:
 
 
 class PostgresTables:
-    """An open source, of the state that `snapshot` is of. Raises `ConnectorError` whenever the server refuses or goes
-    away."""
+    """An open source. Those made by `beside` see the same state, and know of each other's snapshots. Raises
+    `ConnectorError` whenever the server refuses or goes away."""
 
     files = ()
 
-    def __init__(self, place: Place, snapshot: str | None = None) -> None:
+    def __init__(self, place: Place, snapshots: list[str] | None = None) -> None:
         self._place = place
-        self._main = connect(place, READ_ONLY)
+        self._snapshots = [] if snapshots is None else snapshots
+        self._begin(self._snapshots[0] if self._snapshots else None)
         try:
             with worded(place, "Looking at the source"):
-                if snapshot is not None:
-                    rows(self._main, f"SET TRANSACTION SNAPSHOT {text(snapshot)}")
-                self._snapshot, self._money_scale = rows(self._main, _FACTS)[0]
                 found = rows(self._main, _TABLES)
         except BaseException:
             self._main.close()
@@ -79,8 +77,36 @@ class PostgresTables:
         self._kinds: dict[str, dict[str, Kind]] = {}
         self._declared: dict[str, dict[str, str]] = {}
 
+    def _begin(self, snapshot: str | None) -> None:
+        main = connect(self._place, READ_ONLY)
+        try:
+            with worded(self._place, "Looking at the source"):
+                if snapshot is not None:
+                    rows(main, f"SET TRANSACTION SNAPSHOT {text(snapshot)}")
+                self._snapshot, self._money_scale = rows(main, _FACTS)[0]
+        except BaseException:
+            main.close()
+            raise
+        self._main = main
+        self._snapshots.append(self._snapshot)
+
+    def _go_on(self) -> None:
+        """Sees to it that the connection is there: one that was lost can be had again while another holds the state."""
+        try:
+            rows(self._main, "SELECT 1")
+        except broken() as failure:
+            lost = self._main
+            for snapshot in tuple(self._snapshots):
+                try:
+                    self._begin(snapshot)
+                except ConnectorError:
+                    continue  # that of a connection that is lost as well
+                lost.close()
+                return
+            raise ConnectorError(f"Looking at the source failed: {said(failure, self._place)}") from None
+
     def beside(self) -> Source:
-        return PostgresTables(self._place, self._snapshot)
+        return PostgresTables(self._place, self._snapshots)
 
     def close(self) -> None:
         with worded(self._place, "Closing the connection"):
@@ -101,6 +127,7 @@ class PostgresTables:
         if table not in self._places:
             raise ConnectorError(f"The source has no table {table} any more. Refresh the schemas of the connection.")
         oid = self._places[table][2]
+        self._go_on()
         with worded(self._place, f"Looking at the table {table}"):
             columns = rows(self._main, _COLUMNS.format(oid=oid))
             key = tuple(row[0] for row in rows(self._main, _KEY.format(oid=oid)))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bulk_sync_local.connectors.base import ConnectorError
 from bulk_sync_local.connectors.registry import connector
 from bulk_sync_local.engine import lanes
 from local.engine.kit import Recorder
@@ -125,3 +126,27 @@ def test_a_lost_connection_costs_the_table_that_meets_it_and_no_other(workspace:
     recorder = workspace.run(POSTGRES, *TABLES, at_once=1, recorder=Ending())
     assert [one.status for one in recorder.finished.values()] == ["completed", "failed", "completed", "completed"]
     workspace.load(POSTGRES, *TABLES)
+
+
+def test_a_source_that_loses_its_connection_goes_on_in_the_same_state_while_another_is_there(
+    workspace: PostgresWorkspace,
+) -> None:
+    workspace.pg("CREATE TABLE shop.a (id int PRIMARY KEY)")
+    source: Any = connector(POSTGRES)
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bulk-sync' AND pid = {}"
+    pids = "SELECT pid FROM pg_stat_activity WHERE application_name = 'bulk-sync' ORDER BY backend_start"
+    first = source.open_source(workspace.settings, workspace.confinement)
+    with closing(first), closing(first.beside()) as second:
+        workspace.pg("INSERT INTO shop.a VALUES (1)")
+        pid = workspace.pg(pids)[0][0]
+        assert workspace.pg(ended.format(pid)) == [(True,)]
+        workspace.server.wait_for(f"SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = {pid})")
+        columns = first.shape("shop.a").columns
+        batches = first.read("shop.a", columns, (), limit=None, careful=False).batches
+        assert sum(batch.num_rows for batch in batches) == 0
+        for (one,) in workspace.pg(pids):
+            workspace.pg(ended.format(one))
+        workspace.server.wait_for(f"SELECT 1 WHERE NOT EXISTS ({pids})")
+        for one in (first, second):
+            with pytest.raises(ConnectorError, match="The connection was lost"):
+                one.shape("shop.a")
