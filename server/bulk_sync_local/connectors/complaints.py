@@ -13,6 +13,10 @@ _REFUSED = (
     "The operating system refused to write: the disk may be full, or a limit on the size of files reached. "
     "Look after that and run the sync again."
 )
+_OTHER_FILE = (
+    "A run reads the files that its source had at the beginning, and no others. "
+    "If one of them was removed since, run the sync again."
+)
 # SQLite's and DuckDB's words, and those the C library has for an error number. The first that fits counts.
 _MEANINGS = (
     (_FULL, ("no space left on device", "disk is full", "file too large", "quota exceeded", "max_temp_directory_size")),
@@ -25,6 +29,7 @@ _MEANINGS = (
         ),
     ),
     (_REFUSED, ("disk i/o error",)),
+    (_OTHER_FILE, ("file system operations are disabled", "no files found that match")),
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Files that the stage's own DuckDB reads: what arrives, what is told meanwhile, how it ends, and what it may reach."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -117,6 +118,18 @@ def test_a_file_with_other_columns_than_were_seen_fails_its_table_in_words(
     message = recorder.finished["t"].message or ""
     assert (recorder.finished["t"].status, words in message) == ("failed", True)
     assert [row["a"] for row in workspace.rows("duckdb", "t")] == [1]
+
+
+def test_a_part_that_is_removed_during_a_run_fails_the_table_in_words(workspace: Workspace) -> None:
+    source = written(workspace, "parquet", "SELECT 1 AS a", "a")
+    (workspace.path / "in" / "t").mkdir()
+    for part in ("a", "b"):
+        shutil.copy(workspace.path / "in" / "a.parquet", workspace.path / "in" / "t" / f"{part}.parquet")
+    workspace.load("duckdb", "t", source=source)
+    recorder = Meanwhile(act=lambda: (workspace.path / "in" / "t" / "b.parquet").unlink(missing_ok=True))
+    workspace.run("duckdb", TableJob("t", data_cutoff="2024-01-01"), source=source, recorder=recorder)
+    assert "If one of them was removed since, run the sync again." in (recorder.finished["t"].message or "")
+    assert len(workspace.rows("duckdb", "t")) == 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
