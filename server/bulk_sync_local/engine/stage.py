@@ -58,7 +58,8 @@ class Ascending:
 class Watch:
     """Follows one reading: counts, reports, and stops when asked to.
 
-    `values` stays empty where all are known to fit. An exception raised here reaches the caller of DuckDB as DuckDB's own, so the real one is kept.
+    `values` stays empty where all are known to fit. An exception raised here reaches the caller of DuckDB as DuckDB's
+    own, so the real one is kept.
     """
 
     on_batch: Callable[[int], None]
